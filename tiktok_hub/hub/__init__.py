@@ -1,0 +1,1 @@
+"""The one-command runner: broker, web, worker and beat as one supervised program, and the demo."""
