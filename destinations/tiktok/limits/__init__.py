@@ -1,0 +1,13 @@
+"""Keep below TikTok's rate limits, together with all other workers, and fairly between tenants."""
+
+from destinations.tiktok.limits.base import Limiter
+from destinations.tiktok.limits.buckets import (
+    LEVEL_QPS,
+    Bucket,
+    endpoint_bucket,
+    track_buckets,
+)
+from destinations.tiktok.limits.memory import MemoryLimiter
+from destinations.tiktok.limits.shared import RedisLimiter
+
+__all__ = ["LEVEL_QPS", "Bucket", "Limiter", "MemoryLimiter", "RedisLimiter", "endpoint_bucket", "track_buckets"]
