@@ -1,0 +1,9 @@
+"""When a query goes to a destination, and what became of it."""
+
+from django.apps import AppConfig
+
+
+class OrchestrationsConfig(AppConfig):
+    """Datasets, queries, orchestrations and their runs."""
+
+    name = "orchestrations"

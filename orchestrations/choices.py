@@ -1,0 +1,77 @@
+"""Statuses with the label and the colour that people see."""
+
+from django.db.models import TextChoices
+
+
+class QueryStatus(TextChoices):
+    """Whether orchestrations may use a query."""
+
+    DRAFT = "draft", "Draft"
+    ACTIVE = "active", "Active"
+
+
+class RunStatus(TextChoices):
+    """What a run is doing, or what became of it."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    HELD = "held", "Held"
+    SUCCEEDED = "succeeded", "Succeeded"
+    SUCCEEDED_WITH_ERRORS = "succeeded_with_errors", "Succeeded with errors"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class RunStage(TextChoices):
+    """Where the rows of a run are."""
+
+    WAITING = "waiting", "Waiting"
+    QUERYING = "querying", "Running the query"
+    PREPARING = "preparing", "Preparing"
+    DELIVERING = "delivering", "Delivering"
+    FINISHED = "finished", "Finished"
+
+
+class RunTrigger(TextChoices):
+    """What started a run."""
+
+    MANUAL = "manual", "Run now"
+    COMMAND = "command", "Command line"
+
+
+class BatchStatus(TextChoices):
+    """What became of one request body."""
+
+    PENDING = "pending", "Pending"
+    SENDING = "sending", "Sending"
+    WAITING = "waiting", "Waiting to retry"
+    ACCEPTED = "accepted", "Accepted"
+    PARTLY = "partly", "Partly refused"
+    REFUSED = "refused", "Refused"
+    UNKNOWN = "unknown", "Unknown"
+    UNSENT = "unsent", "Not sent"
+
+
+UNFINISHED_RUNS = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.HELD)
+UNFINISHED_BATCHES = (BatchStatus.PENDING, BatchStatus.SENDING, BatchStatus.WAITING)
+
+# Colours of the theme's labels.
+COLOURS: dict[str, str] = {
+    QueryStatus.DRAFT: "warning",
+    QueryStatus.ACTIVE: "success",
+    RunStatus.QUEUED: "info",
+    RunStatus.RUNNING: "info",
+    RunStatus.HELD: "warning",
+    RunStatus.SUCCEEDED: "success",
+    RunStatus.SUCCEEDED_WITH_ERRORS: "warning",
+    RunStatus.FAILED: "danger",
+    RunStatus.CANCELLED: "default",
+    BatchStatus.PENDING: "info",
+    BatchStatus.SENDING: "info",
+    BatchStatus.WAITING: "warning",
+    BatchStatus.ACCEPTED: "success",
+    BatchStatus.PARTLY: "warning",
+    BatchStatus.REFUSED: "danger",
+    BatchStatus.UNKNOWN: "danger",
+    BatchStatus.UNSENT: "default",
+}

@@ -1,0 +1,91 @@
+"""Datasets: take a file in, keep it as Parquet under the tenant's storage prefix, open an engine over it."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from orchestrations.models import Dataset
+from orchestrations.sources import DatasetError, Engine, EngineLimits, dataset_import, engine_open
+from orchestrations.spool import workdir
+from tiktok_hub.tenancy.models import Tenant
+
+
+def dataset_load(*, tenant: Tenant, name: str, file: Path, filename: str, description: str | None = None) -> Dataset:
+    """Create or replace the dataset `name` from a file (CSV, Parquet or JSON lines); unchanged content stays as it is.
+
+    Runs that have started go on reading what they started with: a new version gets a new storage key. Raise
+    ValidationError with what is wrong with the file or the name, and leave everything as it was.
+    """
+    dataset = Dataset.objects.filter(name=name).first() or Dataset(tenant=tenant, name=name)
+    digest = file_digest(file)
+    if description is not None:
+        dataset.description = description
+    if dataset.pk and dataset.digest == digest:
+        dataset.save()
+        return dataset
+    with workdir() as folder:
+        target = Path(folder) / "dataset.parquet"
+        try:
+            info = dataset_import(file, target, filename=filename, max_bytes=settings.HUB_UPLOAD_MAX_BYTES)
+        except DatasetError as error:
+            raise ValidationError(f"{error.sentence} {error.hint}".strip()) from None
+        dataset.columns = [
+            {"name": column.name, "type": column.type, "pii": column.pii_guess} for column in info.columns
+        ]
+        dataset.filename, dataset.format, dataset.digest = filename[:200], info.format, digest
+        dataset.rows, dataset.bytes, dataset.loaded_at = info.rows, target.stat().st_size, timezone.now()
+        dataset.path = f"{tenant.pk}/datasets/{name}-{secrets.token_hex(8)}.parquet"
+        dataset.full_clean(exclude=["tenant", "description"])
+        with target.open("rb") as parquet:
+            default_storage.save(dataset.path, File(parquet))
+    dataset.save()
+    return dataset
+
+
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as hex."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def dataset_name_suggest(filename: str) -> str:
+    """Return a table name made from a file's name: `Orders 2026.csv.gz` → `orders_2026`."""
+    stem = filename.split("/")[-1].split("\\")[-1].split(".")[0]
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    return name if re.match(r"[a-z_]", name) else f"t_{name}".rstrip("_")
+
+
+def tables_now() -> dict[str, str]:
+    """Return the opened tenant's datasets as table name → storage key."""
+    return dict(Dataset.objects.values_list("name", "path"))
+
+
+def engine_for(
+    tenant: Tenant, tables: Mapping[str, str], work: Path, *, cancelled: Callable[[], bool] | None = None
+) -> AbstractContextManager[Engine]:
+    """Open a locked-down engine that reads nothing but these tables (name → storage key) of the tenant."""
+    prefix = f"{tenant.pk}/"
+    if not all(key.startswith(prefix) for key in tables.values()):
+        raise PermissionError("A table outside of the tenant's storage was asked for.")
+    return engine_open(
+        {name: Path(default_storage.path(key)) for name, key in tables.items()},
+        workdir=work,
+        limits=EngineLimits(
+            memory=settings.HUB_QUERY_MEMORY,
+            threads=settings.HUB_QUERY_THREADS,
+            seconds=settings.HUB_QUERY_SECONDS,
+            temp=settings.HUB_QUERY_TEMP,
+            rows=settings.HUB_QUERY_ROWS,
+        ),
+        time_zone=tenant.time_zone,
+        cancelled=cancelled,
+    )

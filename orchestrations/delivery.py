@@ -1,0 +1,227 @@
+"""Deliver a run's batches: claim, send in parallel, record, until nothing is due.
+
+One worker holds the run's lease. Threads do nothing but HTTP; the thread that started them claims and records, a few
+batches per transaction. What stands in the database is always enough to go on: a batch is *sending* before its
+request leaves, so that after `kill -9` it is sent again with the same event ids, which TikTok drops if it has them.
+
+A worker gives a run back after `SLICE_SECONDS`, so that runs of all tenants take turns.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Min, Q
+from django.utils import timezone
+
+from destinations.services import client_open
+from destinations.specs import get as spec_get
+from destinations.tiktok.errors import TikTokError
+from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunStage
+from orchestrations.finishing import run_finish
+from orchestrations.leases import Lease, LeaseLostError, lease_held
+from orchestrations.models import Batch, Run
+from orchestrations.spool import Spool
+from orchestrations.verdicts import ALIKE_LIMIT, RUN_BUDGET, Effect, Outcome, Shipment, error_record, verdict_apply
+
+logger = logging.getLogger(__name__)
+
+SLICE_SECONDS = 20.0
+RECORDED = [
+    "status",
+    "attempts",
+    "failures",
+    "throttles",
+    "next_attempt_at",
+    "accepted",
+    "refused",
+    "unknown",
+    "refused_positions",
+    "open_ranges",
+    "bisections",
+    "halves",
+    "uncertain",
+    "request_id",
+    "code",
+    "message",
+    "error",
+    "sent_at",
+    "seconds",
+]
+
+
+def run_deliver(run_id: int) -> bool:
+    """Send what is due of a run for one slice of time; return whether there is more to send right now."""
+    with lease_held(run_id, (RunStage.DELIVERING,)) as lease:
+        if lease is None:
+            return False
+        try:
+            return Delivery(lease).work()
+        except LeaseLostError:
+            logger.warning("run %s was taken over by another worker", run_id)
+            return False
+
+
+class Delivery:
+    """One slice of a run's delivery."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.run = lease.run
+        self.spec = spec_get(self.run.inputs["plugin"])
+        self.spool = Spool(self.run.spool)
+        self.connections = max(1, settings.HUB_DELIVERY_CONNECTIONS)
+        self.batches: dict[int, Batch] = {}
+        self.flying: dict[Future[Outcome], Shipment] = {}
+        self.fatal: dict[str, object] = {}
+        self.ends = time.monotonic() + SLICE_SECONDS
+
+    def work(self) -> bool:
+        """Send until nothing is due, time is up or the run must stop; then say what comes next."""
+        self._recover()
+        with client_open(self.run.credential, connections=self.connections, share=str(self.run.tenant_id)) as client:
+            self.client = client
+            with ThreadPoolExecutor(self.connections, thread_name_prefix="tiktok") as pool:
+                while self._launch(pool):
+                    self._land()
+        self.lease.check()
+        # Nothing is in the air any more: what waits for its second half is simply due.
+        Batch.objects.filter(run=self.run, status=BatchStatus.SENDING).update(status=BatchStatus.PENDING)
+        return self._settle()
+
+    @property
+    def stopping(self) -> bool:
+        """Say whether nothing more may leave."""
+        return bool(self.fatal) or self.lease.cancelled.is_set() or time.monotonic() > self.ends
+
+    def _recover(self) -> None:
+        """Take back what a worker that died had in the air: it may have arrived."""
+        Batch.objects.filter(run=self.run, status=BatchStatus.SENDING).update(
+            status=BatchStatus.PENDING, uncertain=True
+        )
+
+    def _launch(self, pool: ThreadPoolExecutor) -> bool:
+        """Fill the free connections with what is due; return whether anything is in the air."""
+        self.lease.check()
+        if not self.stopping:
+            halves = [batch for batch in self.batches.values() if batch.status == BatchStatus.SENDING]
+            flying = {shipment.batch_id for shipment in self.flying.values()}
+            for batch in halves:
+                if batch.pk not in flying:
+                    self._send(pool, batch)
+            for batch in self._claim(self.connections - len(self.flying)):
+                self._send(pool, batch)
+            if not self.flying:
+                return self._pause()
+        return bool(self.flying)
+
+    def _pause(self) -> bool:
+        """Wait here for a retry that is due within a second; a longer wait is left to the database."""
+        due = self._next_due()
+        if due is None or (seconds := (due - timezone.now()).total_seconds()) > 1.0:
+            return False
+        time.sleep(max(seconds, 0.01))
+        return True
+
+    def _send(self, pool: ThreadPoolExecutor, batch: Batch) -> None:
+        start, stop = batch.open_ranges[0]
+        shipment = Shipment(batch.pk, batch.number, start, stop, whole=stop - start == batch.events)
+        self.flying[pool.submit(self._ship, shipment)] = shipment
+
+    def _claim(self, free: int) -> Sequence[Batch]:
+        """Mark the next due batches as being sent and return them."""
+        if free <= 0:
+            return []
+        due = Q(status=BatchStatus.PENDING) | Q(status=BatchStatus.WAITING, next_attempt_at__lte=timezone.now())
+        batches = list(Batch.objects.filter(due, run=self.run).order_by("number")[:free])
+        Batch.objects.filter(pk__in=[batch.pk for batch in batches]).update(status=BatchStatus.SENDING)
+        for batch in batches:
+            batch.status = BatchStatus.SENDING
+            self.batches[batch.pk] = batch
+        return batches
+
+    def _ship(self, shipment: Shipment) -> Outcome:
+        """Send one range of a batch; runs in a thread and touches no database."""
+        body = self.spool.body_read(shipment.number)
+        if not shipment.whole:
+            body = self.spec.body_slice(body, range(shipment.start, shipment.stop))
+        sent_at, begun = timezone.now(), time.monotonic()
+        try:
+            answer = self.spec.send(self.client, body, self.run.inputs["settings"])
+        except TikTokError as error:
+            return Outcome(shipment, sent_at, time.monotonic() - begun, error=error)
+        return Outcome(shipment, sent_at, time.monotonic() - begun, answer=answer)
+
+    def _land(self) -> None:
+        """Record what has come back."""
+        done, _ = wait(self.flying, timeout=0.5, return_when=FIRST_COMPLETED)
+        outcomes = [future.result() for future in done]
+        for future in done:
+            del self.flying[future]
+        if outcomes:
+            self._record(outcomes)
+
+    def _record(self, outcomes: list[Outcome]) -> None:
+        """Write verdicts and counts in one transaction, and only while this worker holds the run."""
+        now = timezone.now()
+        touched = [self.batches[outcome.shipment.batch_id] for outcome in outcomes]
+        effects = [
+            verdict_apply(batch, outcome, now=now, ladder=settings.HUB_RETRY_SECONDS)
+            for batch, outcome in zip(touched, outcomes, strict=True)
+        ]
+        with transaction.atomic():
+            counts = {
+                name: F(name) + sum(getattr(effect, name) for effect in effects)
+                for name in ("accepted", "refused", "unknown", "bisections")
+            }
+            if not Run.objects.filter(self.lease.held()).update(attempts=F("attempts") + len(outcomes), **counts):
+                raise LeaseLostError
+            Batch.objects.bulk_update(touched, RECORDED)
+            self._judge(effects)
+        for batch in touched:
+            if batch.status != BatchStatus.SENDING:
+                del self.batches[batch.pk]
+
+    def _judge(self, effects: list[Effect]) -> None:
+        """Stop the run where an error or too many refusals say that no row is to blame."""
+        for effect in effects:
+            if effect.alike:
+                alike = self.run.refused_alike
+                alike[effect.alike] = alike.get(effect.alike, 0) + 1
+                Run.objects.filter(pk=self.run.pk).update(refused_alike=alike)
+            if effect.fatal is not None:
+                self.fatal = error_record(effect.fatal)
+        if not self.fatal and any(count >= ALIKE_LIMIT for count in self.run.refused_alike.values()):
+            self.fatal = self._last_error()
+        if not self.fatal and any(effect.bisections for effect in effects):
+            spent = Run.objects.values_list("bisections", flat=True).get(pk=self.run.pk)
+            if spent >= RUN_BUDGET and Batch.objects.filter(run=self.run, status__in=UNFINISHED_BATCHES).exists():
+                self.fatal = self._last_error()
+
+    def _last_error(self) -> dict[str, object]:
+        batch = Batch.objects.filter(run=self.run, refused__gt=0).first() or self.run.batches.exclude(error={}).first()
+        return dict(batch.error) if batch else {}
+
+    def _next_due(self) -> datetime | None:
+        waiting = Batch.objects.filter(run=self.run, status=BatchStatus.WAITING)
+        due: datetime | None = waiting.aggregate(due=Min("next_attempt_at"))["due"]
+        return due
+
+    def _settle(self) -> bool:
+        """Finish the run, or leave word in the database when it goes on; return whether it goes on right now."""
+        if self.fatal or self.lease.cancelled.is_set():
+            run_finish(self.lease, fatal=self.fatal)
+            return False
+        if not Batch.objects.filter(run=self.run, status__in=UNFINISHED_BATCHES).exists():
+            run_finish(self.lease)
+            return False
+        ready = Batch.objects.filter(run=self.run, status=BatchStatus.PENDING).exists()
+        due = None if ready else self._next_due()
+        now = timezone.now()
+        look = min(due, now + timedelta(seconds=30)) if due else now
+        Run.objects.filter(self.lease.held()).update(lease_until=look, lease_token="")
+        return due is None or due <= now

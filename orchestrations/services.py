@@ -1,0 +1,166 @@
+"""Start, cancel and retry runs; see that an orchestration can run before it does."""
+
+import logging
+from typing import Any
+
+from destinations.specs.base import SettingsError
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+
+from destinations.models import destinations_usable_by
+from orchestrations.choices import UNFINISHED_RUNS, BatchStatus, QueryStatus, RunStage, RunStatus, RunTrigger
+from orchestrations.doorbell import ring
+from orchestrations.finishing import run_finish
+from orchestrations.leases import lease_held
+from orchestrations.models import Batch, Dataset, Orchestration, Query, Run
+from tiktok_hub.tenancy.models import Membership
+
+logger = logging.getLogger(__name__)
+
+AGAIN = (BatchStatus.UNSENT, BatchStatus.UNKNOWN)
+
+
+def settings_effective(orchestration: Orchestration) -> dict[str, Any]:
+    """Return the destination's settings with the orchestration's own over them, complete and valid.
+
+    Raise ValidationError, a sentence for each setting, where something that is required at orchestration is missing.
+    """
+    merged = {**orchestration.destination.settings, **orchestration.settings}
+    try:
+        return orchestration.destination.spec.settings_clean(merged, stage="orchestration")
+    except SettingsError as error:
+        raise ValidationError({name: [sentence] for name, sentence in error.errors.items()}) from None
+
+
+def orchestration_check(orchestration: Orchestration, membership: Membership | None) -> dict[str, Any]:
+    """See that the orchestration can run for this member and return its effective settings.
+
+    The same questions are asked on save, when somebody starts a run, and when a schedule does. Raise PermissionDenied
+    for a destination that is not open to them, ValidationError with what to do for everything else.
+    """
+    destination, query = orchestration.destination, orchestration.query
+    if not destinations_usable_by(membership).filter(pk=destination.pk).exists():
+        raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
+    if not destination.enabled:
+        raise ValidationError({"destination": f"The destination “{destination}” is disabled."})
+    if query.status != QueryStatus.ACTIVE:
+        raise ValidationError({"query": f"The query “{query}” is a draft. Activate it first."})
+    settings = settings_effective(orchestration)
+    columns_check(query, destination.spec, settings)
+    return settings
+
+
+def columns_check(query: Query, spec: Any, settings: dict[str, Any]) -> Any:
+    """Compare the query's columns with the plugin's fields; raise ValidationError where a required one is missing."""
+    check = spec.columns_check({column["name"]: column["type"] for column in query.columns}, settings)
+    if check.errors:
+        raise ValidationError({"query": list(check.errors)})
+    return check
+
+
+def run_start(
+    *, orchestration: Orchestration, membership: Membership | None, trigger: RunTrigger, sample: int | None = None
+) -> Run:
+    """Queue a run of an orchestration for a member and ring the doorbell once it is committed.
+
+    `sample` limits it to the first rows of the query. Raise PermissionDenied or ValidationError (see
+    `orchestration_check`), also while a credential waits to be reauthorised or another run is not finished.
+    """
+    if not orchestration.enabled:
+        raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
+    settings = orchestration_check(orchestration, membership)
+    credential = orchestration.destination.credential
+    if not credential.is_usable:
+        raise ValidationError(
+            f"The credential “{credential}” is {credential.get_status_display().lower()}. "
+            "An administrator has to authorise it again before anything can be sent."
+        )
+    with transaction.atomic():
+        _refuse_overlap(orchestration)
+        run = Run.objects.create(
+            tenant=orchestration.tenant,
+            orchestration=orchestration,
+            credential=credential,
+            trigger=trigger,
+            started_by=membership.user if membership else None,
+            sample=sample,
+            inputs=_inputs(orchestration, settings),
+        )
+        ring(run)
+    return run
+
+
+def _refuse_overlap(orchestration: Orchestration) -> None:
+    """Let one run of an orchestration be active at a time, whoever starts them together."""
+    Orchestration.objects.select_for_update().get(pk=orchestration.pk)
+    active = Run.objects.filter(orchestration=orchestration, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).first()
+    if active is not None:
+        raise ValidationError(f"Run {active.pk} of “{orchestration}” is not finished yet. Wait for it, or cancel it.")
+
+
+def _inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "plugin": orchestration.destination.plugin,
+        "settings": settings,
+        "sql": orchestration.query.sql,
+        "tables": dict(Dataset.objects.values_list("name", "path")),
+        "time_zone": orchestration.tenant.time_zone,
+        "country": orchestration.destination.country,
+    }
+
+
+def run_cancel(*, run: Run) -> Run:
+    """End a run: at once when no worker holds it, else at the worker's next look, within seconds."""
+    if run.status not in UNFINISHED_RUNS:
+        raise ValidationError(f"Run {run.pk} has ended already.")
+    Run.objects.filter(pk=run.pk).update(cancel_requested=True)
+    Run.objects.filter(pk=run.pk, lease_token="").update(lease_until=None)
+    with lease_held(run.pk, tuple(RunStage)) as lease:
+        if lease is not None:
+            run_finish(lease)
+    run.refresh_from_db()
+    return run
+
+
+def run_retry(*, run: Run, membership: Membership | None) -> Run:
+    """Go on with a run that ended early, from the same inputs: send what was not sent or is unknown.
+
+    Unknown events leave with the same event ids, which TikTok drops if it has them. Raise ValidationError when there
+    is nothing to retry, PermissionDenied when the destination is not open to the member.
+    """
+    if run.status not in {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}:
+        raise ValidationError(f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to retry.")
+    if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
+        raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
+    batches = Batch.objects.filter(run=run, status__in=AGAIN)
+    if run.prepared_at is not None and not batches.exists():
+        raise ValidationError(f"Everything of run {run.pk} has its verdict: there is nothing to retry.")
+    with transaction.atomic():
+        _refuse_overlap(run.orchestration)
+        batches.update(
+            status=BatchStatus.PENDING,
+            unknown=0,
+            failures=0,
+            throttles=0,
+            bisections=0,
+            halves=[],
+            error={},
+            next_attempt_at=None,
+        )
+        unknown = sum(Batch.objects.filter(run=run).values_list("unknown", flat=True))
+        Run.objects.filter(pk=run.pk).update(
+            status=RunStatus.QUEUED,
+            stage=RunStage.DELIVERING if run.prepared_at else RunStage.WAITING,
+            unknown=unknown,
+            bisections=0,
+            refused_alike={},
+            error={},
+            cancel_requested=False,
+            finished_at=None,
+            lease_until=None,
+            lease_token="",
+            credential=run.orchestration.destination.credential,
+        )
+        ring(run)
+    run.refresh_from_db()
+    return run

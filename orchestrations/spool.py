@@ -1,0 +1,111 @@
+"""The spool: what a run has prepared, in Django storage, until its retention ends.
+
+It holds digests and never raw e-mail addresses or phone numbers:
+
+- `<n>.zst`         one complete request body, zstd-compressed,
+- `rows.parquet`    which row went where: `batch int32, position int32, row int64`,
+- `issues.parquet`  `row int64, field, reason, value (masked), level (reject | warning | duplicate)`.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+ROWS = pa.schema([("batch", pa.int32()), ("position", pa.int32()), ("row", pa.int64())])
+ISSUES = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("field", pa.string()),
+        ("reason", pa.string()),
+        ("value", pa.string()),
+        ("level", pa.string()),
+    ]
+)
+LEVEL = 1  # zstd: bodies are written once and read once, speed counts for more than size
+
+
+class Spool:
+    """One run's part of the spool, under the storage prefix `prefix`."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def body_write(self, number: int, body: bytes) -> None:
+        """Store a request body, replacing what an interrupted preparation left there."""
+        codec = pa.Codec("zstd", compression_level=LEVEL)
+        packed = len(body).to_bytes(8, "little") + codec.compress(body, asbytes=True)
+        default_storage.save(self.body_path(number), ContentFile(packed))
+
+    def body_read(self, number: int) -> bytes:
+        """Return a request body; raise FileNotFoundError when it was deleted."""
+        with default_storage.open(self.body_path(number)) as file:
+            packed = file.read()
+        size = int.from_bytes(packed[:8], "little")
+        return bytes(pa.decompress(packed[8:], size, codec="zstd", asbytes=True))
+
+    def body_path(self, number: int) -> str:
+        """Return the storage key of a body."""
+        return f"{self.prefix}/{number:06d}.zst"
+
+    def table_write(self, name: str, source: Path) -> None:
+        """Store a finished Parquet file as `rows` or `issues`."""
+        with source.open("rb") as file:
+            default_storage.save(f"{self.prefix}/{name}.parquet", File(file))
+
+    def table_read(self, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield a table in pieces, so that millions of rejects need no memory; nothing when it is not there."""
+        path = f"{self.prefix}/{name}.parquet"
+        if not default_storage.exists(path):
+            return
+        with default_storage.open(path) as file:
+            yield from pq.ParquetFile(file).iter_batches(batch_size=20_000, columns=columns)
+
+    def clear(self) -> None:
+        """Delete everything of this run."""
+        if default_storage.exists(self.prefix):
+            for name in default_storage.listdir(self.prefix)[1]:
+                default_storage.delete(f"{self.prefix}/{name}")
+
+
+class TableWriter:
+    """Write a Parquet file piece by piece into a temporary folder, then hand it to the spool."""
+
+    def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
+        self.name = name
+        self.schema = schema
+        self.path = folder / f"{name}.parquet"
+        self._writer = pq.ParquetWriter(self.path, schema, compression="zstd")
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take a piece; small pieces are joined so that the file does not fall into thousands of row groups."""
+        self._waiting.append(table.select(self.schema.names).cast(self.schema))
+        self._rows += table.num_rows
+        if self._rows >= 100_000:  # noqa: PLR2004 - rows per row group
+            self._flush()
+
+    def close(self) -> Path:
+        """Write what waits and return the file's path."""
+        self._flush()
+        self._writer.close()
+        return self.path
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+        self._waiting, self._rows = [], 0
+
+
+def workdir() -> tempfile.TemporaryDirectory[str]:
+    """Return a private folder (mode 0700) for one preparation, deleted when it is closed."""
+    folder = Path(settings.HUB_DATA_DIR) / "work"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=folder, prefix="run-")

@@ -1,0 +1,28 @@
+"""Find runs that have something to do and that no living worker holds.
+
+This is what makes the database the truth: a task that was lost, a worker that was killed, a retry that has become
+due all end here, within `HUB_SWEEP_SECONDS` and the lease.
+"""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+from django_scopes import scopes_disabled
+
+from orchestrations.doorbell import ring
+from orchestrations.leases import ACTIVE
+from orchestrations.models import Run
+
+GRACE = timedelta(seconds=2)  # a run that was queued just now has a task on its way
+
+
+def runs_sweep() -> int:
+    """Ring for every active run of any tenant that nobody holds; return how many there were."""
+    now = timezone.now()
+    free = Q(lease_until__lte=now) | Q(lease_until__isnull=True, created_at__lte=now - GRACE)
+    with scopes_disabled():
+        runs = list(Run.objects.filter(free, status__in=ACTIVE).order_by("lease_until", "pk")[:1000])
+        for run in runs:
+            ring(run)
+    return len(runs)

@@ -1,0 +1,27 @@
+"""Celery tasks: doors to the services, without rules of their own. All arguments are ids."""
+
+from celery import shared_task
+
+from orchestrations import delivery, preparing, sweeper
+from orchestrations.doorbell import task_send
+from tiktok_hub.tenancy.tasks import TenantTask
+
+
+@shared_task(name="run_prepare", base=TenantTask)
+def run_prepare(tenant_id: int, run_id: int) -> None:
+    """Run the query of a run and fill its spool."""
+    if preparing.run_prepare(run_id):
+        task_send("run_deliver", tenant_id, run_id)
+
+
+@shared_task(name="run_deliver", base=TenantTask)
+def run_deliver(tenant_id: int, run_id: int) -> None:
+    """Send what is due of a run, then go to the end of the queue if there is more."""
+    if delivery.run_deliver(run_id):
+        task_send("run_deliver", tenant_id, run_id)
+
+
+@shared_task(name="runs_sweep")
+def runs_sweep() -> None:
+    """Find runs that nobody works on."""
+    sweeper.runs_sweep()

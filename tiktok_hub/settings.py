@@ -1,0 +1,205 @@
+"""Django settings, all read from the environment; docs/configuration.md lists what an operator meets."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from tiktok_hub.env import BASE_DIR, data_dir, env, kept_secret
+from tiktok_hub.hub.broker import celery_url, socket_url
+
+HUB_DATA_DIR = data_dir()
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY_GIVEN = "SECRET_KEY" in env.ENVIRON
+SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret(HUB_DATA_DIR, "secret_key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+HUB_PUBLIC_URL = env.str("HUB_PUBLIC_URL", default="").rstrip("/")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[HUB_PUBLIC_URL] if HUB_PUBLIC_URL else [])
+
+# The first key encrypts, all of them decrypt.
+HUB_ENCRYPTION_KEYS_GIVEN = "HUB_ENCRYPTION_KEYS" in env.ENVIRON
+HUB_ENCRYPTION_KEYS = env.list("HUB_ENCRYPTION_KEYS", default=[]) or [kept_secret(HUB_DATA_DIR, "encryption_key")]
+
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "tiktok_hub",
+    "tiktok_hub.tenancy",
+    "destinations",
+    "orchestrations",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "tiktok_hub.tenancy.middleware.TenantMiddleware",
+]
+
+ROOT_URLCONF = "tiktok_hub.urls"
+TENANT_URLCONF = "tiktok_hub.tenancy.urls"
+WSGI_APPLICATION = "tiktok_hub.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "tiktok_hub" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database: SQLite in the data folder, or what DATABASE_URL says.
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db("DATABASE_URL", default=f"sqlite:///{HUB_DATA_DIR / 'hub.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE and a long timeout: writers queue instead of failing with "database is locked".
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+    DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Broker, shared rate limits: an embedded server on a unix socket in the data folder, or what REDIS_URL says.
+HUB_EMBEDDED_BROKER = not env.str("REDIS_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="") or socket_url(HUB_DATA_DIR)
+
+CELERY_BROKER_URL = celery_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "global_keyprefix": env.str("HUB_BROKER_PREFIX", default="hub:"),
+}
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+HUB_SWEEP_SECONDS = env.float("HUB_SWEEP_SECONDS", default=5.0)
+CELERY_BEAT_SCHEDULE = {
+    "runs-sweep": {"task": "runs_sweep", "schedule": timedelta(seconds=HUB_SWEEP_SECONDS)},
+    "credentials-check": {"task": "credentials_check", "schedule": timedelta(days=1)},
+}
+
+# Where datasets and the spool lie.
+HUB_STORAGE_URL = env.str("HUB_STORAGE_URL", default=f"file://{HUB_DATA_DIR / 'storage'}")
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": urlsplit(HUB_STORAGE_URL).path,
+            "base_url": None,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+            "allow_overwrite": True,
+        },
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+if DEBUG:
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_TEMP_DIR = HUB_DATA_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
+HUB_UPLOAD_MAX_BYTES = env.int("HUB_UPLOAD_MAX_BYTES", default=2 * 1024**3)
+
+# People
+AUTH_USER_MODEL = "tenancy.User"
+AUTHENTICATION_BACKENDS = ["tiktok_hub.tenancy.backends.PolicyBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+
+# Web
+STATIC_URL = "/static/"
+STATIC_ROOT = HUB_DATA_DIR / "static"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HUB_PUBLIC_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("HUB_BEHIND_PROXY", default=False) else None
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# TikTok
+TIKTOK_APP_ID = env.str("TIKTOK_APP_ID", default="")
+TIKTOK_APP_SECRET = env.str("TIKTOK_APP_SECRET", default="")
+TIKTOK_API_URL = env.str("TIKTOK_API_URL", default="https://business-api.tiktok.com/open_api/v1.3/").rstrip("/") + "/"
+TIKTOK_AUTH_URL = env.str("TIKTOK_AUTH_URL", default="https://business-api.tiktok.com/portal/auth")
+TIKTOK_API_LEVEL = env.str("TIKTOK_API_LEVEL", default="basic")
+TIKTOK_EVENTS_QPS = env.float("TIKTOK_EVENTS_QPS", default=1000.0)
+TIKTOK_TIMEOUT_SECONDS = env.float("TIKTOK_TIMEOUT_SECONDS", default=30.0)
+
+# Delivery
+HUB_RETRY_SECONDS = [
+    float(seconds) for seconds in env.list("HUB_RETRY_SECONDS", default=["5", "30", "120", "300", "900"])
+]
+HUB_DELIVERY_CONNECTIONS = env.int("HUB_DELIVERY_CONNECTIONS", default=16)
+HUB_LEASE_SECONDS = env.float("HUB_LEASE_SECONDS", default=15.0)
+HUB_AUTHORIZATION_DAYS = env.float("HUB_AUTHORIZATION_DAYS", default=7.0)
+
+# Queries and preparation
+HUB_QUERY_MEMORY = env.str("HUB_QUERY_MEMORY", default="400MB")
+HUB_QUERY_THREADS = env.int("HUB_QUERY_THREADS", default=2)
+HUB_QUERY_SECONDS = env.float("HUB_QUERY_SECONDS", default=600.0)
+HUB_QUERY_TEMP = env.str("HUB_QUERY_TEMP", default="20GB")
+HUB_QUERY_ROWS = env.int("HUB_QUERY_ROWS", default=50_000_000)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "tiktok_hub",
+    "SITE_HEADER": "tiktok_hub",
+    "SITE_SYMBOL": "hub",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "tiktok_hub.shell.sidebar",
+    },
+    "SITE_DROPDOWN": "tiktok_hub.shell.tenant_switcher",
+    "STYLES": ["tiktok_hub.shell.stylesheet"],
+}

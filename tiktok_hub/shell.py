@@ -1,0 +1,174 @@
+"""The two admin sites and what stands around every page: side bar, tenant switcher, style sheet.
+
+`tenant_site` shows the opened tenant's things under `/<tenant>/`, `platform_site` is where a platform superuser
+creates tenants and people, under `/platform/`.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.templatetags.static import static
+from django.urls import get_script_prefix, reverse
+from django_scopes import scopes_disabled
+from unfold.sites import UnfoldAdminSite
+
+from tiktok_hub.tenancy.models import Membership, Tenant, User
+from tiktok_hub.tenancy.scope import current_tenant
+
+
+class NavigationItem(TypedDict):
+    """One line of the side bar, in the theme's terms."""
+
+    title: str
+    icon: str
+    link: str
+    permission: Callable[[HttpRequest], bool]
+
+
+class HubSite(UnfoldAdminSite):  # type: ignore[misc]
+    """What both sites share: no search across everything, since the theme caches its results per person only."""
+
+    enable_nav_sidebar = True
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Refuse the theme's global search: it would mix tenants in its cache."""
+        raise Http404
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Send people to the hub's one log-in page."""
+        return redirect_to_login(request.GET.get("next", request.get_full_path()), "/login/")
+
+
+class TenantSite(HubSite):
+    """The pages of one tenant."""
+
+    site_header = "tiktok_hub"
+    index_title = "Overview"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let members of the opened tenant in."""
+        return request.user.is_active and getattr(request, "membership", None) is not None
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Name the tenant on each page."""
+        tenant = current_tenant()
+        name = tenant.name if tenant else "tiktok_hub"
+        return {**super().each_context(request), "site_header": name, "site_subheader": "tiktok_hub", "tenant": tenant}
+
+
+class PlatformSite(HubSite):
+    """Where a platform superuser creates tenants and people."""
+
+    site_header = "Platform"
+    index_title = "Platform"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let platform superusers in; for everybody else the pages do not exist."""
+        if request.user.is_authenticated and not request.user.is_superuser:
+            raise Http404
+        return request.user.is_active and request.user.is_superuser
+
+
+tenant_site = TenantSite(name="admin")
+platform_site = PlatformSite(name="platform")
+
+
+def stylesheet(request: HttpRequest) -> str:
+    """Return the address of the hub's own style sheet."""
+    return static("hub/hub.css")
+
+
+def root_url(path: str = "") -> str:
+    """Return an address outside of any tenant: `/` plus `path`, under the server's own prefix."""
+    prefix = get_script_prefix()
+    tenant = current_tenant()
+    if tenant and prefix.endswith(f"/{tenant.slug}/"):
+        prefix = prefix.removesuffix(f"{tenant.slug}/")
+    return f"{prefix}{path}"
+
+
+def permitted(permission: str) -> Callable[[HttpRequest], bool]:
+    """Return a test of one permission for a side bar line."""
+    return lambda request: request.user.has_perm(permission)
+
+
+def _item(title: str, icon: str, model: str) -> NavigationItem:
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{app}_{name}_changelist"),
+        "permission": permitted(f"{app}.view_{name}"),
+    }
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the side bar: the way of the data from top to bottom, then the people."""
+    if current_tenant() is None:
+        return _platform_sidebar(request)
+    overview: NavigationItem = {
+        "title": "Overview",
+        "icon": "home",
+        "link": reverse("admin:index"),
+        "permission": lambda request: True,
+    }
+    return [
+        {"title": "", "items": [overview]},
+        {
+            "title": "Send",
+            "separator": True,
+            "items": [
+                _item("Orchestrations", "play_circle", "orchestrations.orchestration"),
+                _item("Runs", "history", "orchestrations.run"),
+            ],
+        },
+        {
+            "title": "Data",
+            "separator": True,
+            "items": [
+                _item("Queries", "database_search", "orchestrations.query"),
+                _item("Datasets", "table", "orchestrations.dataset"),
+            ],
+        },
+        {
+            "title": "TikTok",
+            "separator": True,
+            "items": [
+                _item("Destinations", "send", "destinations.destination"),
+                _item("Credentials", "key", "destinations.credential"),
+            ],
+        },
+        {"title": "People", "separator": True, "items": [_item("Members", "group", "tenancy.membership")]},
+    ]
+
+
+def _platform_sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    if not request.user.is_superuser:
+        return []
+    items = [
+        {"title": title, "icon": icon, "link": reverse(f"platform:tenancy_{name}_changelist")}
+        for title, icon, name in (("Tenants", "apartment", "tenant"), ("People", "group", "user"))
+    ]
+    return [{"title": "Platform", "items": items}]
+
+
+def tenant_switcher(request: HttpRequest) -> list[dict[str, str]]:
+    """Return the other places this person may go to: their tenants, and the platform for superusers."""
+    user = request.user
+    tenants = Tenant.objects.all() if user.is_superuser else Tenant.objects.filter(pk__in=tenant_ids(user))
+    here = current_tenant()
+    items = [
+        {"title": tenant.name, "icon": "check" if tenant == here else "apartment", "link": root_url(f"{tenant.slug}/")}
+        for tenant in tenants
+    ]
+    if user.is_superuser:
+        items.append({"title": "Platform", "icon": "settings", "link": root_url("platform/")})
+    return items
+
+
+def tenant_ids(user: User) -> list[int]:
+    """Return the ids of all tenants that somebody belongs to: the one question that spans tenants."""
+    with scopes_disabled():
+        return list(Membership.objects.filter(user=user).values_list("tenant_id", flat=True))

@@ -1,0 +1,170 @@
+"""Tenant, User, Membership, and the base class of everything that a tenant owns."""
+
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+from django_scopes import ScopedManager
+
+from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.scope import current_tenant
+
+# First URL segments that belong to the hub itself.
+RESERVED_SLUGS = frozenset(
+    {"accounts", "admin", "api", "authorize", "health", "healthz", "login", "logout", "media", "metrics", "oauth"}
+    | {"platform", "readyz", "static"}
+)
+
+
+class TenantMismatchError(Exception):
+    """A row of one tenant was about to be written while another tenant was open, or to point into another tenant."""
+
+
+def slug_validate(value: str) -> None:
+    """Refuse slugs that would hide the hub's own pages."""
+    if value in RESERVED_SLUGS:
+        raise ValidationError(f"“{value}” is used by the hub itself. Choose another short name.")
+
+
+def time_zone_validate(value: str) -> None:
+    """Refuse what is no IANA time zone."""
+    if value not in available_timezones():
+        raise ValidationError(f"“{value}” is no IANA time zone. An example: America/New_York.")
+
+
+class Tenant(models.Model):
+    """An isolated brand, or one client of an agency. A sandbox is a tenant with `sandbox_of` set."""
+
+    slug = models.SlugField(
+        "short name",
+        max_length=40,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$"), slug_validate],
+        help_text="First part of every address of this tenant: lower-case letters, digits and dashes.",
+    )
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[time_zone_validate],
+        help_text="IANA name. Timestamps without a zone are read in it.",
+    )
+    default_country = models.CharField(
+        max_length=2,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Z]{2}$", "Two capital letters, as in US.")],
+        help_text="ISO 3166 code for phones without a country code, where neither row nor destination says.",
+    )
+    sandbox_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="sandboxes")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager["Tenant"]] = models.Manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Create people by e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create somebody; without a password nobody can log in as them."""
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a platform superuser, who creates tenants."""
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Find somebody by e-mail address in any case."""
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, known by e-mail address; what they may do depends on the tenant (`Membership`)."""
+
+    email = models.EmailField("e-mail", unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_active = models.BooleanField("active", default=True, help_text="Untick instead of deleting somebody.")
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        ordering = ("email",)
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep addresses in lower case, so that one person is one row."""
+        self.email = self.email.lower()
+        super().save(*args, **kwargs)
+
+    @property
+    def is_staff(self) -> bool:
+        """Tell Django's admin that this person may try; the membership decides."""
+        return self.is_active
+
+
+class TenantModel(models.Model):
+    """Base of everything that a tenant owns: carries the tenant, and is queried inside `tenant_scope` only."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, editable=False, related_name="+")
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row into the opened tenant; raise TenantMismatchError where it belongs or points elsewhere."""
+        self.tenant_check()
+        super().save(*args, **kwargs)
+
+    def tenant_check(self) -> None:
+        """Take the opened tenant where none is set, and see that this row and all it points to belong to it."""
+        opened = current_tenant()
+        if self.tenant_id is None and opened is not None:
+            self.tenant = opened
+        if opened is not None and self.tenant_id != opened.pk:
+            raise TenantMismatchError(f"{self._meta.verbose_name} of another tenant")
+        for field in self._meta.concrete_fields:
+            if isinstance(field, models.ForeignKey) and issubclass(field.related_model, TenantModel):
+                other = getattr(self, field.name) if getattr(self, field.attname) is not None else None
+                if other is not None and other.tenant_id != self.tenant_id:
+                    raise TenantMismatchError(f"{field.name} belongs to another tenant")
+
+
+class Membership(TenantModel):
+    """A person's policy in one tenant, with options."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    policy = models.CharField(max_length=40, choices=Policy.choices, default=Policy.BUSINESS_USER)
+    restrict_pii = models.BooleanField(
+        "restrict PII access",
+        default=False,
+        help_text="E-mail addresses, phone numbers and other personal values are masked for this person everywhere.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("user__email",)
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_policy_display()}"

@@ -1,0 +1,15 @@
+"""Addresses outside of any tenant: log-in, the platform, the OAuth round trip, health."""
+
+from django.urls import include, path
+
+from tiktok_hub import views
+from tiktok_hub.shell import platform_site
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("login/", views.LoginView.as_view(), name="login"),
+    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("healthz", views.healthz, name="healthz"),
+    path("platform/", platform_site.urls),
+    path("", include("destinations.urls")),
+]
