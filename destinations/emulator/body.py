@@ -9,6 +9,7 @@ from destinations.emulator.errors import PARAMETER, ApiError
 from destinations.emulator.wire import Call
 
 _KEYS = re.compile(rb'"(?:[^"\\]++|\\.)*+"(\s*:)?', re.DOTALL)
+_UNUSUAL = re.compile(rb'"\s+:|\\u0022')
 
 
 def json_object(call: Call) -> dict[str, Any]:
@@ -29,10 +30,16 @@ def json_object(call: Call) -> dict[str, Any]:
 def _has_duplicate_keys(body: bytes, value: dict[str, Any]) -> bool:
     """Tell whether a key stands twice in one object: writing the parsed value loses the first of the two.
 
-    A compact body comes back byte for byte, which proves it clean; otherwise keys are counted on both sides.
+    A compact body comes back byte for byte, which proves it clean; otherwise keys are counted on both sides. A quote
+    before a colon ends a key, or stands escaped in a text, alike on both sides; only where a blank comes between, or
+    a quote is written as \\u0022, strings must be told apart, which is slow.
     """
     written = orjson.dumps(value)
-    return written != body and _key_count(written) != _key_count(body)
+    if written == body:
+        return False
+    if _UNUSUAL.search(body) is None:
+        return written.count(b'":') != body.count(b'":')
+    return _key_count(written) != _key_count(body)
 
 
 def _key_count(body: bytes) -> int:

@@ -86,7 +86,7 @@ def events_show(state: State, call: Call) -> dict[str, Any]:
         source = state.events.sources.get(source_id)
         records = list(source.test if test else source.full) if source else []
         counts = source.counts() if source else {}
-    events = []
+    events: list[dict[str, Any]] = []
     for record in records:
         if len(events) >= limit:
             break
