@@ -1,0 +1,54 @@
+"""What can be done with credentials and destinations; admin pages, tasks and commands call these and hold no rules."""
+
+from destinations.services.checking import DestinationCheckError, Step, destination_check, destination_test
+from destinations.services.clients import client_open
+from destinations.services.credentials import (
+    CredentialCheck,
+    credential_check,
+    credential_expire,
+    credential_token_set,
+)
+from destinations.services.destinations import (
+    destination_clone,
+    destination_save,
+    event_sources_list,
+)
+from destinations.services.links import (
+    AuthorizationError,
+    LinkProblem,
+    link_authorize,
+    link_complete,
+    link_create,
+    link_open,
+    link_returned,
+    link_withdraw,
+    links_expire,
+)
+from destinations.services.usage import InUseError, credential_delete, destination_delete
+
+__all__ = [
+    "AuthorizationError",
+    "CredentialCheck",
+    "DestinationCheckError",
+    "InUseError",
+    "LinkProblem",
+    "Step",
+    "client_open",
+    "credential_check",
+    "credential_delete",
+    "credential_expire",
+    "credential_token_set",
+    "destination_check",
+    "destination_clone",
+    "destination_delete",
+    "destination_save",
+    "destination_test",
+    "event_sources_list",
+    "link_authorize",
+    "link_complete",
+    "link_create",
+    "link_open",
+    "link_returned",
+    "link_withdraw",
+    "links_expire",
+]
