@@ -16,7 +16,8 @@ TETHER = Path(__file__).with_name("tether.py")
 class Child:
     """A program that we started, or are about to start.
 
-    `stop_signal` asks it to finish; `orphan_signal` is what the kernel sends it when we die ourselves.
+    `stop_signal` asks it to finish; `orphan_signal` is what the kernel sends it when we die ourselves; `user` is the
+    number of a user (and group) to run it as, which only root can ask for.
     """
 
     name: str
@@ -25,11 +26,13 @@ class Child:
     pass_fds: tuple[int, ...] = ()
     stop_signal: int = signal.SIGTERM
     orphan_signal: int = signal.SIGTERM
+    user: int | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, output: int | IO[bytes] | None = None) -> "subprocess.Popen[bytes]":
         """Start it in its own session (Ctrl-C in our terminal is ours to handle), with `output` for both streams."""
-        tether = [sys.executable, "-I", "-S", str(TETHER), str(int(self.orphan_signal)), str(os.getpid())]
+        user = "-" if self.user is None else str(self.user)
+        tether = [sys.executable, "-I", "-S", str(TETHER), str(int(self.orphan_signal)), str(os.getpid()), user]
         self.process = subprocess.Popen(  # noqa: S603 - our own command lines
             [*tether, *self.command],
             env={**os.environ, **self.environment},
