@@ -17,7 +17,7 @@ section,main.narrow{overflow-wrap:anywhere}
 section,fieldset{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem;margin:0 0 1rem}
 section{margin:0}.wide{grid-column:1/-1}.scroll{overflow-x:auto}
 small,.soft{color:var(--soft);font-size:.85em}
-table{width:100%;border-collapse:collapse;font-size:.88rem}
+table{width:100%;overflow-wrap:normal;border-collapse:collapse;font-size:.88rem}
 th,td{text-align:left;padding:.3rem .5rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font-size:.85em}.bad{color:var(--mark);font-weight:600}.good{color:var(--good)}

@@ -3,6 +3,8 @@
 import time
 from html import escape
 
+import orjson
+
 from destinations.emulator.faults import Rule
 from destinations.emulator.log import Entry, outcome
 from destinations.emulator.markup import document
@@ -22,6 +24,7 @@ setInterval(async () => {
 }, 2000);
 </script>"""
 LATEST = 25
+STATUSES = {"STATUS_ENABLE": "enabled", "STATUS_DISABLE": "disabled"}
 
 
 def answer(state: State, call: Call) -> Answer:
@@ -89,7 +92,7 @@ def _account(registry: Registry, row: Advertiser) -> str:
         f"{escape(_user(registry, user_id))} <small>{role.lower()}</small>" for user_id, role in row.roles.items()
     )
     mood = "good" if row.status == "STATUS_ENABLE" else "bad"
-    status = escape(row.status.removeprefix("STATUS_").lower())
+    status = STATUSES.get(row.status, escape(row.status))
     return (
         f"<tr><td>{escape(row.name)}<br><small>{row.advertiser_id}</small><br>"
         f"<small class={mood}>{status}</small></td><td>{users}</td></tr>"
@@ -123,14 +126,18 @@ def _audiences() -> str:
 
 def _faults(rules: list[Rule]) -> str:
     rows = [
-        f"<tr><td>{rule.number}</td><td><code>{escape(str(_shown(rule.match)))}</code></td>"
-        f"<td><code>{escape(str(rule.action))}</code></td><td class=n>{rule.fired}"
+        f"<tr><td>{rule.number}</td><td><code>{_json(_shown(rule.match))}</code></td>"
+        f"<td><code>{_json(rule.action)}</code></td><td class=n>{rule.fired}"
         f"{' of ' + str(rule.times) if rule.times is not None else ''}</td></tr>"
         for rule in rules
         if not rule.spent
     ]
     body = _table(("No.", "Match", "Action", "#Fired"), rows) if rows else '<p class="soft">Nothing goes wrong.</p>'
     return _section("Active faults", body)
+
+
+def _json(value: object) -> str:
+    return escape(orjson.dumps(value).decode())
 
 
 def _shown(match: dict[str, object]) -> dict[str, object]:

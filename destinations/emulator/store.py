@@ -1,7 +1,7 @@
 """Hold events as TikTok would: de-duplicated, counted, and the latest of them in full.
 
 De-duplication is by event source, event and event_id within 48 hours (TikTok's help page on event de-duplication).
-Memory: every id is kept (about 130 bytes each, so that five million events stay under a gigabyte); whole events only
+Memory: every id is kept (about 160 bytes each, so that five million events stay under a gigabyte); whole events only
 up to `full_limit` per event source.
 """
 

@@ -47,11 +47,13 @@ See destinations/emulator/control.py for what /_emulator/… can do (state, faul
         """Listen, print one line, serve."""
         server = _listen(options["host"], options["port"], options["seed"])
         signal.signal(signal.SIGTERM, _interrupt)
-        self.stdout.write(_announcement(server, as_json=options["json"]))
-        self.stdout.flush()
         try:
+            self.stdout.write(_announcement(server, as_json=options["json"]))
+            self.stdout.flush()
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)  # an impatient second one must not cut the tidying up
             server.stop()
 
 
@@ -76,5 +78,5 @@ def _listen(host: str, port: int, seed: Path | None) -> EmulatorServer:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             reason = f"Port {port} on {host} is in use by another program; choose another one with --port."
         else:
-            reason = f"The emulator cannot listen on {host}:{port}: {error}."
+            reason = f"The emulator cannot listen on {host}:{port}: {str(error).rstrip('.')}."
         raise CommandError(reason, returncode=USAGE_ERROR) from error
