@@ -14,7 +14,9 @@ from destinations.services.destinations import (
     event_sources_list,
 )
 from destinations.services.links import (
+    Arrival,
     AuthorizationError,
+    Departure,
     LinkProblem,
     link_authorize,
     link_complete,
@@ -27,8 +29,10 @@ from destinations.services.links import (
 from destinations.services.usage import InUseError, credential_delete, destination_delete
 
 __all__ = [
+    "Arrival",
     "AuthorizationError",
     "CredentialCheck",
+    "Departure",
     "DestinationCheckError",
     "InUseError",
     "LinkProblem",

@@ -8,7 +8,7 @@ to one link and to one browser (a signed cookie), is used once, and lives as lon
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -63,12 +63,11 @@ _SENTENCES: dict[LinkProblem, str] = {
 
 
 class AuthorizationError(Exception):
-    """An authorization that cannot go on; `link` is set where it can be tried again through the same link."""
+    """An authorization that cannot go on, with a sentence for the person in front of it."""
 
-    def __init__(self, problem: LinkProblem, *, detail: str = "", link: AuthorizationLink | None = None) -> None:
+    def __init__(self, problem: LinkProblem, *, detail: str = "") -> None:
         self.problem = problem
         self.sentence = " ".join(filter(None, (_SENTENCES[problem], detail)))
-        self.link = link
         super().__init__(self.sentence)
 
 
@@ -78,6 +77,14 @@ class Departure:
 
     url: str
     cookie: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody came back from TikTok: the link they started from, and its token, to start again if need be."""
+
+    link: AuthorizationLink
+    token: str = field(repr=False)
 
 
 def link_create(
@@ -114,17 +121,19 @@ def link_open(token: str) -> AuthorizationLink:
     return link
 
 
-def link_authorize(*, link: AuthorizationLink, redirect_uri: str) -> Departure:
-    """Begin a round trip to TikTok: a fresh state, which ends any earlier one of this link."""
+def link_authorize(*, token: str, redirect_uri: str) -> Departure:
+    """Begin a round trip to TikTok from a link: a fresh state, which ends any earlier one of this link."""
     configured_check()
+    link = link_open(token)
     state = secrets.token_urlsafe(32)
-    link.state_hash = digest(state)
-    link.save(update_fields=["state_hash"])
+    with tenant_scope(link.tenant):
+        link.state_hash = digest(state)
+        link.save(update_fields=["state_hash"])
     url = authorization_url(settings.TIKTOK_AUTH_URL, settings.TIKTOK_APP_ID, state, redirect_uri)
-    return Departure(url, _cookies.sign(link.state_hash))
+    return Departure(url, _cookies.sign_object({"state": link.state_hash, "link": token}))
 
 
-def link_returned(*, state: str, cookie: str) -> AuthorizationLink:
+def link_returned(*, state: str, cookie: str) -> Arrival:
     """Return the link to which a state belongs, if this browser started it; each state works once.
 
     The state is taken off the link here, so that of two identical returns only one goes on.
@@ -133,23 +142,24 @@ def link_returned(*, state: str, cookie: str) -> AuthorizationLink:
     if link is None:
         raise AuthorizationError(LinkProblem.STATE)
     _usable_check(link)
-    if not _same_browser(cookie, link.state_hash):
+    kept = _cookie_read(cookie)
+    if not hmac.compare_digest(kept.get("state", ""), link.state_hash):
         raise AuthorizationError(LinkProblem.BROWSER)
     with tenant_scope(link.tenant):
         mine = AuthorizationLink.objects.filter(pk=link.pk, state_hash=link.state_hash, status=LinkStatus.OPEN)
         if not mine.update(state_hash=""):
             raise AuthorizationError(LinkProblem.STATE)
-    return link
+    return Arrival(link, kept["link"])
 
 
 def link_complete(*, link: AuthorizationLink, auth_code: str) -> AuthorizationLink:
     """Exchange the code that came with a returned state, store what was granted, and use the link up.
 
-    Without a code the person cancelled. AuthorizationError carries the link while it can be tried again.
+    Without a code the person cancelled. After an AuthorizationError the link can be tried again while it lives.
     """
     if not auth_code:
         _note(link, "The consent was cancelled at TikTok.")
-        raise AuthorizationError(LinkProblem.CANCELLED, link=link)
+        raise AuthorizationError(LinkProblem.CANCELLED)
     try:
         grant = token_exchange(settings.TIKTOK_API_URL, settings.TIKTOK_APP_ID, settings.TIKTOK_APP_SECRET, auth_code)
         problem = grant_store(credential=link.credential, grant=grant)
@@ -157,7 +167,7 @@ def link_complete(*, link: AuthorizationLink, auth_code: str) -> AuthorizationLi
         problem = error.sentence
     if problem:
         _note(link, problem)
-        raise AuthorizationError(LinkProblem.REFUSED, detail=problem, link=link)
+        raise AuthorizationError(LinkProblem.REFUSED, detail=problem)
     link.status, link.used_at, link.problem = LinkStatus.USED, timezone.now(), ""
     # The spent state stays known, so that a reload of the last page is told that all is done.
     link.save(update_fields=["status", "used_at", "problem", "state_hash"])
@@ -213,12 +223,13 @@ def _links() -> QuerySet[AuthorizationLink]:
     return links
 
 
-def _same_browser(cookie: str, state_hash: str) -> bool:
+def _cookie_read(cookie: str) -> dict[str, str]:
+    """Return what the browser was given when it left for TikTok; nothing when that is forged or too old."""
     try:
-        kept = _cookies.unsign(cookie, max_age=STATE_SECONDS)
+        kept: dict[str, str] = _cookies.unsign_object(cookie, max_age=STATE_SECONDS)
     except signing.BadSignature:
-        return False
-    return hmac.compare_digest(kept, state_hash)
+        return {}
+    return kept
 
 
 def _usable_check(link: AuthorizationLink) -> None:
