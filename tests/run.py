@@ -1,4 +1,4 @@
-"""Run the whole suite on SQLite and again on PostgreSQL, with a real Valkey, and say on what it ran: `python -m tests.run`.
+"""Run the whole suite on SQLite and again on PostgreSQL, with a real Valkey, and say on what it ran.
 
 Both servers come from Python packages and live in a temporary folder for the time of the tests. `TEST_DATABASE_URL` and
 `TEST_REDIS_URL` name others. Arguments go to pytest; the exit status is that of the first suite that failed.
