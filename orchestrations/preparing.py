@@ -14,7 +14,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from destinations.preparation import Context, Issues, PreparationError, Prepared, Progress
+from destinations.preparation.contract import Context, Issues, Prepared, Progress
+from destinations.preparation.errors import PreparationError
 from destinations.specs import get as spec_get
 from orchestrations.choices import RunStage
 from orchestrations.datasets import engine_for
@@ -125,6 +126,7 @@ class Filling:
             now=int(self.run.started_at.timestamp()) if self.run.started_at else 0,
             time_zone=self.run.inputs["time_zone"],
             default_country=self.run.inputs["country"] or None,
+            limits=self.spec.limits,
         )
         with duckdb.connect() as connection:
             connection.execute(f"SET memory_limit = '{settings.HUB_QUERY_MEMORY}'")

@@ -1,34 +1,24 @@
-"""Fixtures for all tests: two tenants with their people, a running emulator, and a data folder of its own.
+"""Fixtures for all tests: two tenants with their people, and a running emulator."""
 
-The environment is set before Django reads it, so that tests never touch a real installation's data. Databases and
-brokers come from `tests/run.py`; without it the tests run on SQLite.
-"""
-
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
-
-DATA = Path(tempfile.mkdtemp(prefix="hub-tests-"))
-os.environ["HUB_DATA_DIR"] = str(DATA)
-os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "0" * 50)
-os.environ.setdefault("HUB_ENCRYPTION_KEYS", "only-for-tests")
-os.environ.setdefault("DATABASE_URL", f"sqlite:///{DATA / 'hub.sqlite3'}")
-os.environ.setdefault("HUB_RETRY_SECONDS", "0.05,0.1,0.2")
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser tests' event loop and the ORM share a thread
-os.environ["TIKTOK_APP_ID"] = "7000000000000000001"
-os.environ["TIKTOK_APP_SECRET"] = "emulator-secret"
-# Nothing may leave the machine: a test that forgets to start the emulator talks to a closed port.
-os.environ["TIKTOK_API_URL"] = "http://127.0.0.1:9/open_api/v1.3/"
-os.environ["TIKTOK_AUTH_URL"] = "http://127.0.0.1:9/portal/auth"
 
 import pytest
+from django.conf import settings as django_settings
 from django.test import Client
 
 from destinations.emulator.server import EmulatorServer, running
+from tests.environment import DATA
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings():
+    """Keep SQLite in a file: threads of a run have connections of their own."""
+    database = django_settings.DATABASES["default"]
+    if "sqlite" in database["ENGINE"]:
+        database["TEST"]["NAME"] = str(DATA / "test.sqlite3")
 
 
 @pytest.fixture(autouse=True)

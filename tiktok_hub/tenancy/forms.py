@@ -10,7 +10,7 @@ from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, User
 
 
-class MembershipForm(forms.ModelForm[Membership]):
+class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
     """Add somebody by e-mail address, or change what they may do."""
 
     email = forms.EmailField(
@@ -58,7 +58,7 @@ def membership_is_last_administrator(membership: Membership) -> bool:
     return stored and not administrators.exclude(pk=membership.pk).exists()
 
 
-class UserForm(forms.ModelForm[User]):
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]
     """Create or change a person on the platform."""
 
     password = forms.CharField(
