@@ -79,10 +79,12 @@ def authorization_url(auth_url: str, app_id: str, state: str, redirect_uri: str)
     return auth_url + separator + urlencode({"app_id": app_id, "state": state, "redirect_uri": redirect_uri})
 
 
-def token_exchange(base_url: str, app_id: str, secret: str, auth_code: str) -> Grant:
+def token_exchange(
+    base_url: str, app_id: str, secret: str, auth_code: str, *, timeout: tuple[float, float] = (5, 30)
+) -> Grant:
     """Turn an authorization code (single use) into a long-lived token."""
     payload = {"app_id": app_id, "secret": secret, "auth_code": auth_code}
-    with TikTokClient("", base_url=base_url) as client:
+    with TikTokClient("", base_url=base_url, timeout=timeout) as client:
         answer = client.post("oauth2/access_token/", payload, secrets=(secret, auth_code))
     token = _text(answer.data.get("access_token"))
     if not token:
@@ -97,10 +99,12 @@ def token_exchange(base_url: str, app_id: str, secret: str, auth_code: str) -> G
     return Grant(token, ids, tuple(int(scope) for scope in scopes if scope.isdecimal()))
 
 
-def token_revoke(base_url: str, app_id: str, secret: str, access_token: str) -> None:
+def token_revoke(
+    base_url: str, app_id: str, secret: str, access_token: str, *, timeout: tuple[float, float] = (5, 30)
+) -> None:
     """Withdraw a token at TikTok; it cannot be undone."""
     payload = {"app_id": app_id, "secret": secret, "access_token": access_token}
-    with TikTokClient(access_token, base_url=base_url) as client:
+    with TikTokClient(access_token, base_url=base_url, timeout=timeout) as client:
         client.post("oauth2/revoke_token/", payload, secrets=(secret, access_token))
 
 
@@ -128,14 +132,8 @@ def advertiser_role(client: TikTokClient, advertiser_id: str) -> str | None:
     TikTok tells it only through a Business Center that holds the account, and only with the scopes 150 and 153. A
     Business Center that refuses to answer is passed over; a `RetryableError` is raised.
     """
-    try:
-        for center in _pages(client, "bc/get/", {}, "list", BUSINESS_CENTER_PAGE):
-            role = _role_in(client, _center_id(center), advertiser_id)
-            if role:
-                return role
-    except (ConfigurationError, CredentialError, RejectedError):
-        return None
-    return None
+    centers = _readable(_pages(client, "bc/get/", {}, "list", BUSINESS_CENTER_PAGE))
+    return next(filter(None, (_role_in(client, _center_id(center), advertiser_id) for center in centers)), None)
 
 
 def pixels_list(client: TikTokClient, advertiser_id: str) -> list[Pixel]:
@@ -165,10 +163,18 @@ def events_track(client: TikTokClient, body: bytes, *, event_source_id: str, adv
 
 def _role_in(client: TikTokClient, center_id: str, advertiser_id: str) -> str | None:
     params = {"bc_id": center_id, "asset_type": "ADVERTISER"}
-    for asset in _pages(client, "bc/asset/get/", params, "list", BUSINESS_CENTER_PAGE):
+    for asset in _readable(_pages(client, "bc/asset/get/", params, "list", BUSINESS_CENTER_PAGE)):
         if _text(asset.get("asset_id")) == advertiser_id:
             return _text(asset.get("advertiser_role")) or None
     return None
+
+
+def _readable(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows as far as TikTok lets them be read: no access means no rows, which is an answer here."""
+    try:
+        yield from rows
+    except (ConfigurationError, CredentialError, RejectedError):
+        return
 
 
 def _center_id(center: dict[str, Any]) -> str:

@@ -32,18 +32,15 @@ local function ask(key, pace, capacity, lead)
   end
   b.t = math.min(capacity, b.t + math.max(0, now - b.a) * pace)
   b.share = b.share or {served = b.v, wanted = 0, slot = 0}
-  b.share.served = math.max(b.share.served, b.v - lead)
-  local waiting, behind = 0, false
+  b.share.served = math.max(b.share.served, b.v - lead - 1)
+  local ahead = false
   for _, other in ipairs(b.others) do
-    if other.wanted > now then
-      waiting = waiting + 1
-      behind = behind or b.share.served > other.served + lead
-    end
+    ahead = ahead or (other.wanted > now and b.share.served > other.served + lead)
   end
-  b.spacing = (1 + waiting) / pace
+  b.spacing = 1 / pace
   if b.p > now then b.seconds = b.p - now
   elseif b.t < 1 then b.seconds = (1 - b.t) / pace
-  elseif behind then b.seconds = b.spacing
+  elseif ahead then b.seconds = b.spacing
   else b.seconds = 0 end
   return b
 end
@@ -76,6 +73,7 @@ if worst and worst.seconds > 0 then
   wait = math.max(slot - now, SHORTEST)
 else
   for _, b in ipairs(buckets) do
+    if b.share.wanted <= now + GRACE then b.share.wanted = 0 end
     b.t = b.t - 1
     b.share.served = b.share.served + 1
     b.v = math.max(b.v, b.share.served)

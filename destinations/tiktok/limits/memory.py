@@ -46,12 +46,12 @@ class _State:
 
 @dataclass(slots=True)
 class _Verdict:
-    """What one bucket says to one share: how long at least, and how far apart to send those who wait."""
+    """What one bucket says to one share: for how long to stay away, at least."""
 
+    bucket: Bucket
     state: _State
     share: _Share
     seconds: float
-    spacing: float
 
 
 class MemoryLimiter(WaitingLimiter):
@@ -70,7 +70,7 @@ class MemoryLimiter(WaitingLimiter):
             verdicts = [self._ask(bucket, share, now) for bucket in buckets]
             worst = max(verdicts, key=lambda verdict: verdict.seconds, default=None)
             if worst is None or worst.seconds <= 0:
-                _take(verdicts)
+                _take(verdicts, now)
                 return 0.0
             return _defer(verdicts, worst, now)
 
@@ -85,17 +85,16 @@ class MemoryLimiter(WaitingLimiter):
         state = self._refilled(bucket, now)
         share = _share_of(state, name, now, bucket.lead)
         waiting = [other for other in state.shares.values() if other is not share and other.wanted_until > now]
-        spacing = (1 + len(waiting)) / bucket.pace
         paused = self._paused.get(bucket.key, 0.0) - now
         if paused > 0:
             seconds = paused
         elif state.tokens < 1:
             seconds = (1 - state.tokens) / bucket.pace
         elif any(share.served > other.served + bucket.lead for other in waiting):
-            seconds = spacing
+            seconds = 1 / bucket.pace
         else:
             seconds = 0.0
-        return _Verdict(state, share, seconds, spacing)
+        return _Verdict(bucket, state, share, seconds)
 
     def _refilled(self, bucket: Bucket, now: float) -> _State:
         state = self._states.get(bucket.key)
@@ -117,12 +116,14 @@ def _share_of(state: _State, name: str, now: float, lead: float) -> _Share:
         state.shares = {key: other for key, other in state.shares.items() if now - other.seen < IDLE}
         share = state.shares[name] = _Share(served=state.served)
     share.seen = now
-    share.served = max(share.served, state.served - lead)
+    share.served = max(share.served, state.served - lead - 1)
     return share
 
 
-def _take(verdicts: list[_Verdict]) -> None:
+def _take(verdicts: list[_Verdict], now: float) -> None:
     for verdict in verdicts:
+        if verdict.share.wanted_until <= now + GRACE:
+            verdict.share.wanted_until = 0.0
         verdict.state.tokens -= 1
         verdict.share.served += 1
         verdict.state.served = max(verdict.state.served, verdict.share.served)
@@ -137,6 +138,6 @@ def _defer(verdicts: list[_Verdict], worst: _Verdict, now: float) -> float:
     slot = max(earliest, worst.share.slot)
     if slot > earliest + HORIZON:
         slot = earliest
-    worst.share.slot = slot + worst.spacing
+    worst.share.slot = slot + 1 / worst.bucket.pace
     worst.share.wanted_until = max(worst.share.wanted_until, slot + GRACE)
     return max(slot - now, SHORTEST)

@@ -57,6 +57,15 @@ class FakeTikTok:
         """Answer with an envelope of this return code."""
         self.answers({"code": code, "message": message, "request_id": "req-1", "data": {} if data is None else data})
 
+    def echoes(self, code: int) -> None:
+        """Refuse with this code and a message that repeats the whole request."""
+
+        def script(handler: BaseHTTPRequestHandler) -> None:
+            message = f"Refused {self.seen[-1].query} {self.seen[-1].headers} {self.seen[-1].body.decode()}"
+            _body_script(200, json.dumps({"code": code, "message": message}).encode(), {})(handler)
+
+        self.scripts.append(script)
+
     def resets(self) -> None:
         """Read the request, then reset the connection."""
         self.scripts.append(_reset)

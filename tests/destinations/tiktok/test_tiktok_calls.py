@@ -144,12 +144,12 @@ def test_events_wait_no_longer_than_the_clients_patience(tiktok):
     assert (caught.value.throttled, caught.value.uncertain, tiktok.seen) == (True, False, [])
 
 
-def test_other_calls_keep_to_the_level_of_the_app(tiktok):
+def test_every_other_endpoint_has_a_limit_of_its_own(tiktok):
     tiktok.says(0)
-    limiter = MemoryLimiter(clock=lambda: 0.0)
-    with TikTokClient("t", base_url=tiktok.url, app_id="a", limiter=limiter, patience=-1) as client:
-        client.get("offline/get/")
+    limiter = MemoryLimiter()
+    limiter.pause("app:a:offline/get", 60)
+    with TikTokClient("t", base_url=tiktok.url, app_id="a", limiter=limiter, patience=0.2) as client:
         client.get("pixel/list/")
         with pytest.raises(RetryableError):
             client.get("offline/get/")
-    assert len(tiktok.seen) == 2
+    assert [seen.path for seen in tiktok.seen] == ["/open_api/v1.3/pixel/list/"]

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from destinations.tiktok.errors import RetryableError
 from destinations.tiktok.limits import (
@@ -237,7 +239,10 @@ def test_shares_of_the_past_are_forgotten(valkey):
 
 
 def test_unreachable_redis_is_retryable_and_certain(tmp_path):
-    with redis.Redis(unix_socket_path=str(tmp_path / "none")) as nobody, pytest.raises(RetryableError) as caught:
+    with (
+        redis.Redis(unix_socket_path=str(tmp_path / "none"), retry=Retry(NoBackoff(), 0)) as nobody,
+        pytest.raises(RetryableError) as caught,
+    ):
         RedisLimiter(nobody, "test").acquire([Bucket("b", 1)])
     assert not caught.value.uncertain
 

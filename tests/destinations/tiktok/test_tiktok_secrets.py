@@ -16,10 +16,10 @@ TOKEN, SECRET, CODE = "MARKER-token-4711", "MARKER-secret-0815", "MARKER-code-12
 NOWHERE = "http://127.0.0.1:9/"
 
 FATES: dict[str, Callable[..., None]] = {
-    "echo": lambda tiktok: tiktok.says(40105, f"bad token {TOKEN} secret {SECRET} code {CODE}"),
-    "echo-40002": lambda tiktok: tiktok.says(40002, f"bad token {TOKEN} secret {SECRET} code {CODE}"),
+    "echo-40105": lambda tiktok: tiktok.echoes(40105),
+    "echo-40002": lambda tiktok: tiktok.echoes(40002),
     "html": lambda tiktok: tiktok.answers(f"<html>{TOKEN} {SECRET} {CODE}</html>", status=502),
-    "echo-in-headers": lambda tiktok: tiktok.answers("", status=401, X_Tt_Logid="x", Content_Type="a/b"),
+    "bare-401": lambda tiktok: tiktok.answers("", status=401),
     "reset": lambda tiktok: tiktok.resets(),
     "close": lambda tiktok: tiktok.closes(),
     "timeout": lambda tiktok: tiktok.hangs(0.4),
