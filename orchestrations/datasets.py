@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,10 +11,20 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
 
-from orchestrations.models import Dataset
-from orchestrations.sources import DatasetError, Engine, EngineLimits, dataset_import, engine_open
+from orchestrations.choices import UNFINISHED_RUNS
+from orchestrations.models import Dataset, Query, Run
+from orchestrations.sources import (
+    DatasetError,
+    Engine,
+    EngineLimits,
+    QueryError,
+    dataset_import,
+    engine_open,
+    query_check,
+)
 from orchestrations.spool import workdir
 from tiktok_hub.tenancy.models import Tenant
 
@@ -22,8 +32,8 @@ from tiktok_hub.tenancy.models import Tenant
 def dataset_load(*, tenant: Tenant, name: str, file: Path, filename: str, description: str | None = None) -> Dataset:
     """Create or replace the dataset `name` from a file (CSV, Parquet or JSON lines); unchanged content stays as it is.
 
-    Runs that have started go on reading what they started with: a new version gets a new storage key. Raise
-    ValidationError with what is wrong with the file or the name, and leave everything as it was.
+    Runs that have started go on reading what they started with: a new version gets a new storage key. Columns keep
+    the marks for personal data that people gave them. Raise ValidationError with what is wrong with the file or the name, and leave everything as it was.
     """
     dataset = Dataset.objects.filter(name=name).first() or Dataset(tenant=tenant, name=name)
     digest = file_digest(file)
@@ -38,8 +48,10 @@ def dataset_load(*, tenant: Tenant, name: str, file: Path, filename: str, descri
             info = dataset_import(file, target, filename=filename, max_bytes=settings.HUB_UPLOAD_MAX_BYTES)
         except DatasetError as error:
             raise ValidationError(f"{error.sentence} {error.hint}".strip()) from None
+        marks = {column["name"]: column["pii"] for column in dataset.columns}
         dataset.columns = [
-            {"name": column.name, "type": column.type, "pii": column.pii_guess} for column in info.columns
+            {"name": column.name, "type": column.type, "pii": marks.get(column.name, column.pii_guess)}
+            for column in info.columns
         ]
         dataset.filename, dataset.format, dataset.digest = filename[:200], info.format, digest
         dataset.rows, dataset.bytes, dataset.loaded_at = info.rows, target.stat().st_size, timezone.now()
@@ -49,6 +61,38 @@ def dataset_load(*, tenant: Tenant, name: str, file: Path, filename: str, descri
             default_storage.save(dataset.path, File(parquet))
     dataset.save()
     return dataset
+
+
+def dataset_mark(*, dataset: Dataset, personal: Collection[str]) -> Dataset:
+    """Say which columns hold personal data; previews mask these for people with restricted access."""
+    dataset.columns = [{**column, "pii": column["name"] in personal} for column in dataset.columns]
+    dataset.save(update_fields=["columns"])
+    return dataset
+
+
+def dataset_delete(*, dataset: Dataset) -> None:
+    """Delete a dataset and its file; raise ValidationError naming the queries and runs that read it."""
+    queries = [f"“{query}”" for query in Query.objects.all() if sql_reads(query.sql, dataset.name)]
+    if queries:
+        raise ValidationError(
+            f"The dataset “{dataset}” is read by the queries {', '.join(queries)}. Change or delete them first."
+        )
+    active = Run.objects.filter(status__in=UNFINISHED_RUNS, prepared_at=None)
+    runs = [str(run.pk) for run in active if sql_reads(run.inputs.get("sql", ""), dataset.name)]
+    if runs:
+        raise ValidationError(f"The dataset “{dataset}” is being read by run {', '.join(runs)}. Wait for its end.")
+    path = dataset.path
+    dataset.delete()
+    transaction.on_commit(lambda: default_storage.delete(path))
+
+
+def sql_reads(sql: str, name: str) -> bool:
+    """Say whether SQL reads the dataset `name`; SQL that cannot be understood counts where it names it."""
+    try:
+        tables = query_check(sql).tables
+    except QueryError:
+        return re.search(rf"\b{re.escape(name)}\b", sql, re.IGNORECASE) is not None
+    return name.lower() in {table.lower() for table in tables}
 
 
 def file_digest(file: Path) -> str:
@@ -70,9 +114,13 @@ def tables_now() -> dict[str, str]:
 
 
 def engine_for(
-    tenant: Tenant, tables: Mapping[str, str], work: Path, *, cancelled: Callable[[], bool] | None = None
+    tenant: Tenant, tables: Mapping[str, str], work: Path, *, cancelled: Callable[[], bool] | None = None,
+    seconds: float | None = None,
 ) -> AbstractContextManager[Engine]:
-    """Open a locked-down engine that reads nothing but these tables (name → storage key) of the tenant."""
+    """Open a locked-down engine that reads nothing but these tables (name → storage key) of the tenant.
+
+    `seconds` may shorten the time that a query has, for people who wait in front of a page.
+    """
     prefix = f"{tenant.pk}/"
     if not all(key.startswith(prefix) for key in tables.values()):
         raise PermissionError("A table outside of the tenant's storage was asked for.")

@@ -63,7 +63,9 @@ def run_deliver(run_id: int) -> bool:
             return Delivery(lease).work()
         except LeaseLostError:
             logger.warning("run %s was taken over by another worker", run_id)
-            return False
+        except TikTokError as error:  # the client could not even be opened
+            run_finish(lease, fatal=error_record(error))
+        return False
 
 
 class Delivery:

@@ -133,7 +133,12 @@ class Filling:
             connection.execute(f"SET threads = {int(settings.HUB_QUERY_THREADS)}")
             connection.execute("SET temp_directory = $folder", {"folder": str(self.work / "temp")})
             yield from self.spec.prepare(
-                connection, snapshot.relation(), snapshot.columns, settings=self.run.inputs["settings"], context=context
+                connection,
+                snapshot.relation(),
+                snapshot.columns,
+                spec=self.spec,
+                settings=self.run.inputs["settings"],
+                context=context,
             )
 
     def _body(self, part: Prepared) -> None:

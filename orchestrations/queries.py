@@ -13,6 +13,7 @@ from orchestrations.spool import workdir
 from tiktok_hub.tenancy.models import Tenant
 
 PREVIEW_ROWS = 100
+PREVIEW_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def query_describe(*, tenant: Tenant, sql: str) -> list[dict[str, str]]:
     """Return the columns of a query as `{"name", "type"}`; raise ValidationError saying what is wrong with the SQL."""
     with workdir() as folder:
         try:
-            with engine_for(tenant, tables_now(), Path(folder)) as engine:
+            with engine_for(tenant, tables_now(), Path(folder), seconds=PREVIEW_SECONDS) as engine:
                 columns = engine.describe(sql)
         except QueryError as error:
             raise ValidationError({"sql": query_sentence(error)}) from None
@@ -52,7 +53,7 @@ def query_preview(*, tenant: Tenant, sql: str, masked: bool, limit: int = PREVIE
     """
     with workdir() as folder:
         try:
-            with engine_for(tenant, tables_now(), Path(folder)) as engine:
+            with engine_for(tenant, tables_now(), Path(folder), seconds=PREVIEW_SECONDS) as engine:
                 preview = engine.preview(sql, limit=limit)
         except QueryError as error:
             raise ValidationError({"sql": query_sentence(error)}) from None

@@ -3,11 +3,11 @@
 import logging
 from typing import Any
 
-from destinations.specs.base import SettingsError
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 
 from destinations.models import destinations_usable_by
+from destinations.specs.base import SettingsError
 from orchestrations.choices import UNFINISHED_RUNS, BatchStatus, QueryStatus, RunStage, RunStatus, RunTrigger
 from orchestrations.doorbell import ring
 from orchestrations.finishing import run_finish

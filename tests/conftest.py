@@ -7,7 +7,6 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from destinations.emulator.server import EmulatorServer, running
-from tests.environment import DATA
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -18,7 +17,7 @@ def django_db_modify_db_settings():
     """Keep SQLite in a file: threads of a run have connections of their own."""
     database = django_settings.DATABASES["default"]
     if "sqlite" in database["ENGINE"]:
-        database["TEST"]["NAME"] = str(DATA / "test.sqlite3")
+        database["TEST"]["NAME"] = str(django_settings.HUB_DATA_DIR / "test.sqlite3")
 
 
 @pytest.fixture(autouse=True)

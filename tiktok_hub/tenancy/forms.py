@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordInput
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget
 
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, User
@@ -65,7 +65,7 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
         label="New password",
         required=False,
         strip=False,
-        widget=UnfoldAdminPasswordInput(render_value=False),
+        widget=UnfoldAdminPasswordWidget(render_value=False),
         help_text="Leave empty to keep the present one.",
     )
 
