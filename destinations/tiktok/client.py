@@ -17,6 +17,8 @@ from destinations.tiktok.errors import CredentialError, RetryableError, TikTokEr
 from destinations.tiktok.limits import Bucket, Limiter, endpoint_bucket
 from destinations.tiktok.transport import Call, TokenAuth, exchange, session_make
 
+__all__ = ["Answer", "TikTokClient"]
+
 #: Seconds for which everybody is held back when TikTok throttles without saying how long: its clocks count seconds.
 PAUSE = 1.0
 

@@ -231,9 +231,9 @@ _SOURCE_ACCESS = "The TikTok user who authorised this credential may not send to
 
 #: The first rule that fits wins. Messages seen in production are in the tests, with where they were seen.
 MESSAGE_RULES: tuple[MessageRule, ...] = (
+    _rule({40001, 40003}, r"\bscope", _reconnect("PERMISSION_ERROR", _SCOPE, Key.MISSING_PERMISSIONS)),
     _rule({40001, 40003}, r"\bpixel|event[ _]s(et|ource)",
           _reconnect("PERMISSION_ERROR", _SOURCE_ACCESS, Key.MISSING_PERMISSIONS)),
-    _rule({40001, 40003}, r"\bscope|permission scope", _reconnect("PERMISSION_ERROR", _SCOPE, Key.MISSING_PERMISSIONS)),
     _rule({40001, 40002, 40003}, r"white ?-?list|allow ?-?list", CODES[40118]),
     _rule(_FIELDS, r"not editable|(being|is|still|under) process(ed|ing)", _BUSY),
     _rule(_FIELDS | {40011},

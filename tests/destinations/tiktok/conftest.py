@@ -141,6 +141,12 @@ def _handler(tiktok: FakeTikTok) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tests' own servers be reached where the environment names a proxy."""
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
 @pytest.fixture
 def tiktok() -> Iterator[FakeTikTok]:
     """Return a server that answers as the test tells it."""

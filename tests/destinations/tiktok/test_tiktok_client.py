@@ -262,6 +262,27 @@ def test_netrc_is_not_read(tiktok, client, tmp_path, monkeypatch):
     assert "authorization" not in tiktok.seen[0].headers
 
 
+@pytest.fixture
+def proxied(tiktok, monkeypatch):
+    """Return a client that reaches TikTok through the test's server as a proxy."""
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTP_PROXY", tiktok.url.split("/open_api")[0])
+    with TikTokClient("t", base_url="http://tiktok.invalid/v1.3/", timeout=(1, 1)) as client:
+        yield client
+
+
+def test_proxy_of_the_environment_is_used(tiktok, proxied):
+    tiktok.answers(OK)
+    assert proxied.get("pixel/list/").request_id == "r1"
+
+
+def test_proxy_that_refuses_is_a_setting(tiktok, proxied):
+    tiktok.answers("", status=407)
+    error = failure(proxied)
+    assert isinstance(error, ConfigurationError)
+    assert error.resolution.key == "not_reachable"
+
+
 def test_get_tries_again_once_when_no_connection_was_made(monkeypatch):
     attempts = []
     with socket.create_server(("127.0.0.1", 0)) as taken:

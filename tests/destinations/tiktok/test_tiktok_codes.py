@@ -183,6 +183,12 @@ def test_throttling_says_whose_limit_it_is_and_is_certain(code, scope):
     assert (error.throttled, error.uncertain, error.scope) == (True, False, scope)
 
 
+def test_missing_scope_is_told_from_missing_access_to_the_pixel():
+    scope = meaning_of(40001, "No permission: scope 800 (Read pixels) is not authorized.")
+    assert "not ticked" in scope.sentence
+    assert "pixel or event set" in meaning_of(40001, "No permission to operate pixel code: X.").sentence
+
+
 def test_waits_known_from_the_documents_are_kept():
     maintenance, busy = error_from(meaning_of(60001)), error_from(meaning_of(40002, "Audience is not editable"))
     assert isinstance(maintenance, RetryableError)
