@@ -11,6 +11,7 @@ from destinations.services.credentials import (
 from destinations.services.destinations import (
     destination_clone,
     destination_save,
+    destination_validate,
     event_sources_list,
 )
 from destinations.services.links import (
@@ -26,7 +27,13 @@ from destinations.services.links import (
     link_withdraw,
     links_expire,
 )
-from destinations.services.usage import InUseError, credential_delete, destination_delete
+from destinations.services.usage import (
+    InUseError,
+    credential_delete,
+    credential_usage_check,
+    destination_delete,
+    destination_usage_check,
+)
 
 __all__ = [
     "Arrival",
@@ -42,11 +49,14 @@ __all__ = [
     "credential_delete",
     "credential_expire",
     "credential_token_set",
+    "credential_usage_check",
     "destination_check",
     "destination_clone",
     "destination_delete",
     "destination_save",
     "destination_test",
+    "destination_usage_check",
+    "destination_validate",
     "event_sources_list",
     "link_authorize",
     "link_complete",

@@ -23,7 +23,7 @@ from destinations.tiktok.resolutions import ResolutionKey, resolution_get
 LABELS: dict[str, str] = {
     "token": "Token alive",
     "advertiser": "Advertiser reachable",
-    "account": "Account enabled",
+    "status": "Account enabled",
     "role": "Role sufficient",
     "event_source": "Event source",
 }
@@ -157,10 +157,10 @@ def account_check(probe: Probe) -> Step:
     stopped = [f"{info.name} ({info.id}) is {_words(info.status)}" for info in infos if info.status != "STATUS_ENABLE"]
     if stopped:
         sentence = f"TikTok says that {'; '.join(stopped)}."
-        return _failure("account", sentence, ResolutionKey.ADVERTISER_NOT_FOUND)
+        return _failure("status", sentence, ResolutionKey.ADVERTISER_NOT_FOUND)
     if not infos:
-        return _skipped("account", "TikTok does not tell the state of this ad account.")
-    return _passed("account", "The ad account is enabled.")
+        return _skipped("status", "TikTok does not tell the state of this ad account.")
+    return _passed("status", "The ad account is enabled.")
 
 
 def role_check(probe: Probe) -> Step:
@@ -194,7 +194,7 @@ def event_source_check(probe: Probe) -> Step:
 CHECKS: dict[str, Callable[[Probe], Step]] = {
     "token": token_check,
     "advertiser": advertiser_check,
-    "account": account_check,
+    "status": account_check,
     "role": role_check,
     "event_source": event_source_check,
 }

@@ -74,6 +74,7 @@ def client_open(credential: Credential, *, connections: int = 1, share: str = ""
         limiter=_limits.get(),
         app_id="" if credential.pasted else settings.TIKTOK_APP_ID,
         level=settings.TIKTOK_API_LEVEL,
+        event_rate=settings.TIKTOK_EVENTS_QPS,
         share=share or str(credential.tenant_id),
         timeout=(CONNECT_SECONDS, settings.TIKTOK_TIMEOUT_SECONDS),
         pool_maxsize=max(connections, 1),

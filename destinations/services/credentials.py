@@ -15,7 +15,7 @@ from destinations.tiktok.calls import advertiser_role, advertisers_list
 from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.errors import ConfigurationError, CredentialError, TikTokError
 from destinations.tiktok.resolutions import ResolutionKey
-from tiktok_hub.crypto import LazySecret
+from tiktok_hub.crypto import LazySecret, Secret
 from tiktok_hub.tenancy.models import User
 
 #: Roles on an ad account with which events and audiences can be sent; an Analyst may only read.
@@ -59,26 +59,37 @@ def credential_expire(*, credential: Credential, problem: str) -> None:
 
 
 def credential_token_set(*, credential: Credential, token: str, by: User | str) -> CredentialCheck:
-    """Take a pasted token in place of what the credential held, and check it; destinations keep working.
+    """Take a pasted token in place of what the credential held; destinations keep working, also parked ones.
 
     A token that TikTok refuses is not kept: ValidationError says why, and the credential stays as it was.
     """
+    found = token_look(credential=credential, token=token)
+    token_put(credential=credential, token=token, found=found, by=by)
+    credential.save()
+    return found
+
+
+def token_look(*, credential: Credential, token: str) -> CredentialCheck:
+    """Ask TikTok about a pasted token before it is kept; ValidationError when it is none or is refused."""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValidationError("That is no TikTok access token: it is one word of letters and digits, without blanks.")
-    probe = Credential(
-        tenant=credential.tenant, name=credential.name, type=credential.type, access_token=token, pasted=True
-    )
+    probe = Credential(tenant_id=credential.tenant_id, access_token=token, pasted=True)
     found = _look(probe, ids_used(credential))
     if found.alive is False:
         raise ValidationError(f"The token was not stored. {found.problem}")
-    credential.access_token = probe.access_token
+    return found
+
+
+def token_put(*, credential: Credential, token: str, found: CredentialCheck, by: User | str) -> None:
+    """Put a pasted token and what a look at it found into a credential's fields; saving is the caller's."""
+    credential.access_token = Secret(token.strip())
     credential.pasted, credential.scopes = True, []
-    credential.authorised_by, credential.authorised_at = f"pasted by {by}", timezone.now()
+    credential.authorised_by, credential.authorised_at = f"{by} (pasted token)"[:200], timezone.now()
     credential.status, credential.advertisers = CredentialStatus.PENDING, []
     record(credential, found)
-    credential.save()
-    return found
+    if credential.status == CredentialStatus.PENDING:
+        credential.status = CredentialStatus.AUTHORISED
 
 
 def credential_check(*, credential: Credential) -> CredentialCheck:

@@ -1,6 +1,6 @@
 """Save and clone destinations, and offer what TikTok knows for their settings."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from django.utils import timezone
 
@@ -8,23 +8,29 @@ from destinations.models import Credential, Destination
 from destinations.services.checking import DestinationCheckError, Step, destination_check, failed
 from destinations.services.clients import client_open
 from destinations.services.sources import EventSource, sources_read
+from destinations.specs.base import Stage
 from destinations.tiktok.errors import TikTokError
 
 
-def destination_save(*, destination: Destination, values: dict[str, Any]) -> list[Step]:
-    """Check settings and connection, then save; return the steps.
+def destination_save(*, destination: Destination, values: Mapping[str, object]) -> list[Step]:
+    """Check settings and connection, then save; return the steps. Errors are those of `destination_validate`."""
+    steps = destination_validate(destination=destination, values=values)
+    destination.save()
+    return steps
 
-    Raises SettingsError for settings that do not fit, DestinationCheckError when a step of the connection test fails;
-    in both cases nothing is saved. The event set's name is filled from TikTok where the token can list sets.
+
+def destination_validate(*, destination: Destination, values: Mapping[str, object]) -> list[Step]:
+    """Put settings into a destination, and test its connection; saving is the caller's.
+
+    Raises SettingsError for settings that do not fit, DestinationCheckError when a step of the connection test fails.
+    The event set's name is filled from TikTok where the token can list sets.
     """
-    spec = destination.spec
-    destination.settings = spec.settings_clean(values, stage="destination")
+    destination.settings = destination.spec.settings_clean(values, stage=Stage.DESTINATION)
     steps = destination_check(destination=destination)
     if failed(steps):
         raise DestinationCheckError(steps)
     source_name_fill(destination)
     destination.checks, destination.checked_at = [step.as_record() for step in steps], timezone.now()
-    destination.save()
     return steps
 
 

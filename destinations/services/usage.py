@@ -14,29 +14,33 @@ class InUseError(Exception):
         super().__init__(f"{thing} cannot be deleted while {kind} use it: {names}. Change or delete these first.")
 
 
-def credential_delete(*, credential: Credential) -> None:
-    """Delete a credential with its links; raise InUseError naming the destinations that use it."""
+def credential_usage_check(*, credential: Credential) -> None:
+    """Raise InUseError naming the destinations that use a credential."""
     users = list(credential.destinations.all())
     if users:
         raise InUseError(f"The credential “{credential}”", users, "destinations")
+
+
+def credential_delete(*, credential: Credential) -> None:
+    """Delete a credential with its links; InUseError while destinations use it."""
+    credential_usage_check(credential=credential)
     credential.delete()
 
 
-def destination_delete(*, destination: Destination) -> None:
-    """Delete a destination; raise InUseError naming the orchestrations that send to it."""
-    users = destination_users(destination)
+def destination_usage_check(*, destination: Destination) -> None:
+    """Raise InUseError naming the orchestrations that send to a destination."""
+    users = _pointing_to(destination)
     if users:
         raise InUseError(f"The destination “{destination}”", users, "orchestrations")
+
+
+def destination_delete(*, destination: Destination) -> None:
+    """Delete a destination; InUseError while orchestrations send to it."""
+    destination_usage_check(destination=destination)
     destination.delete()
 
 
-def destination_users(destination: Destination) -> list[object]:
-    """Return everything that points to a destination, whichever app it lives in."""
-    if destination.pk is None:
-        return []
-    users: list[object] = []
-    for relation in destination._meta.related_objects:
-        name = relation.get_accessor_name()
-        if name and relation.one_to_many:
-            users += list(getattr(destination, name).all())
-    return users
+def _pointing_to(destination: Destination) -> list[object]:
+    """Return what points to a destination; orchestrations live in an app that this one does not know."""
+    accessors = [relation.get_accessor_name() for relation in destination._meta.related_objects]
+    return [user for name in accessors if name for user in getattr(destination, name).all()]
