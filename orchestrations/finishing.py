@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from destinations.services import credential_expire
-from destinations.tiktok.errors import CredentialError
+from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunStage, RunStatus
 from orchestrations.leases import Lease, LeaseLostError
 from orchestrations.models import Batch, Run
@@ -33,7 +33,7 @@ def run_finish(lease: Lease, *, fatal: dict[str, Any] | None = None) -> Run:
         run.error = fatal or _unsent_error(run)
         run.status = _status(run, fatal=bool(fatal), cancelled=lease.cancelled.is_set())
         run.save(update_fields=["error", "status"])
-        if run.error.get("class") == CredentialError.__name__ and run.credential is not None:
+        if run.error.get("resolution") == ResolutionKey.INVALID_CREDENTIALS and run.credential is not None:
             credential_expire(credential=run.credential, problem=str(run.error["sentence"]))
     logger.info("run %s %s: %s accepted of %s events", run.pk, run.status, run.accepted, run.events)
     return run

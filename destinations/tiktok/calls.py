@@ -158,7 +158,8 @@ def events_track(client: TikTokClient, body: bytes, *, event_source_id: str, adv
 
     TikTok takes all or nothing; with the same event ids the request may be repeated for 48 hours.
     """
-    return client.post("event/track/", body, buckets=track_buckets(client.app_id, event_source_id, advertiser_id))
+    buckets = track_buckets(client.app_id, event_source_id, advertiser_id, rate=client.event_rate)
+    return client.post("event/track/", body, buckets=buckets)
 
 
 def _role_in(client: TikTokClient, center_id: str, advertiser_id: str) -> str | None:

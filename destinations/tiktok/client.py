@@ -14,7 +14,7 @@ import requests
 
 from destinations.tiktok.envelope import Answer, answer_from
 from destinations.tiktok.errors import CredentialError, RetryableError, TikTokError
-from destinations.tiktok.limits import Bucket, Limiter, endpoint_bucket
+from destinations.tiktok.limits import ENDPOINT_QPS, Bucket, Limiter, endpoint_bucket
 from destinations.tiktok.transport import Call, TokenAuth, exchange, session_make
 
 __all__ = ["Answer", "TikTokClient"]
@@ -26,7 +26,8 @@ PAUSE = 1.0
 class TikTokClient:
     """Send requests with one access token; use as a context manager, from as many threads as the pool has connections.
 
-    `timeout` is (connect, read) in seconds. `share` names the tenant for the limiter's fairness, `patience` is how many
+    `timeout` is (connect, read) in seconds. `share` names the tenant for the limiter's fairness, `event_rate` is
+    how many requests a second may go to /event/track/, `patience` is how many
     seconds a request may wait for its turn. POST requests are never repeated here: retries are the caller's, with what
     the database knows; a GET is repeated once when no connection could be made.
     """
@@ -40,6 +41,7 @@ class TikTokClient:
         app_id: str = "",
         level: str = "basic",
         share: str = "",
+        event_rate: float = ENDPOINT_QPS["event/track"],
         timeout: tuple[float, float] = (5, 30),
         patience: float = 30,
         pool_maxsize: int = 32,
@@ -52,6 +54,7 @@ class TikTokClient:
         self._auth = TokenAuth(access_token)
         self._base_url = base_url.rstrip("/") + "/"
         self._limiter = limiter
+        self.event_rate = event_rate
         self._level = level
         self._share = share
         self._timeout = timeout

@@ -2,6 +2,7 @@
 
 from destinations.tiktok.limits.base import Limiter
 from destinations.tiktok.limits.buckets import (
+    ENDPOINT_QPS,
     LEVEL_QPS,
     Bucket,
     endpoint_bucket,
@@ -10,4 +11,13 @@ from destinations.tiktok.limits.buckets import (
 from destinations.tiktok.limits.memory import MemoryLimiter
 from destinations.tiktok.limits.shared import RedisLimiter
 
-__all__ = ["LEVEL_QPS", "Bucket", "Limiter", "MemoryLimiter", "RedisLimiter", "endpoint_bucket", "track_buckets"]
+__all__ = [
+    "ENDPOINT_QPS",
+    "LEVEL_QPS",
+    "Bucket",
+    "Limiter",
+    "MemoryLimiter",
+    "RedisLimiter",
+    "endpoint_bucket",
+    "track_buckets",
+]
