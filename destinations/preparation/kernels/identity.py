@@ -1,0 +1,60 @@
+"""E-mail, phone and external id: normalised and hashed with SHA-256, lower hex.
+
+Sources: TikTok Events API 2.0 payload (doc 1771101303285761): e-mails trimmed and lower-cased, phones in E.164 with
+`+`. A value that is 64 hexadecimal digits is taken for a hash made by the customer.
+"""
+
+from destinations.preparation.kernels.base import Column, Kernel, Setup
+from destinations.preparation.kernels.patterns import ASCII, E164, EMAIL, EMAIL_LENGTH, NANP, PHONE_NOISE
+from destinations.preparation.sql import HEX64, clean, full, literal, marked, payload, reason, trimmed
+
+
+def email(column: Column, setup: Setup) -> Kernel:
+    """Normalise e-mail addresses; only ASCII ones take the SQL path, because engines lower other letters differently."""
+    x, ok, text = column.raw, column.named("ok"), column.named("text")
+    good = f"({full('{}', EMAIL)} AND strlen({{}}) <= {EMAIL_LENGTH})"
+    careful = f"""CASE WHEN {text} IS NULL THEN NULL
+        WHEN {full(text, HEX64)} THEN '#' || lower({text})
+        WHEN {good.replace("{}", text)} THEN '=' || lower({text})
+        WHEN {full(text, ASCII)} THEN '!bad_email'
+        ELSE careful_email({text}) END"""
+    return _hashed(column, good.replace("{}", x), f"lower({x})", ({text: _unless(ok, trimmed(x))},), careful)
+
+
+def phone(column: Column, setup: Setup) -> Kernel:
+    """Normalise phones to E.164: noise and a trunk `(0)` removed, `00` read as `+`, national numbers completed."""
+    x, ok, text, dial = column.raw, column.named("ok"), column.named("text"), column.named("dial")
+    bare = f"regexp_replace(replace({text}, '(0)', ''), {literal(PHONE_NOISE)}, '', 'g')"
+    careful = f"""CASE WHEN {text} IS NULL THEN NULL
+        WHEN {full(text, HEX64)} THEN '#' || lower({text})
+        WHEN {full(dial, E164)} THEN '=' || {dial}
+        WHEN NOT {full(dial, "[0-9]+")} THEN '!bad_phone'
+        WHEN {setup.country} IS NULL THEN '!phone_without_country'
+        WHEN ({setup.country} = 'US' OR {setup.country} = 'CA') AND {full(dial, NANP)} THEN '=+1' || right({dial}, 10)
+        ELSE careful_phone({dial}, {setup.country}) END"""
+    dialled = f"CASE WHEN {text} IS NOT NULL THEN regexp_replace({bare}, '^00', '+') END"
+    steps = ({text: _unless(ok, trimmed(x))}, {dial: dialled})
+    return _hashed(column, full(x, E164), x, steps, careful)
+
+
+def external_id(column: Column, setup: Setup) -> Kernel:
+    """Trim an id of the advertiser's own and keep its case: it must equal what the site's pixel sends."""
+    x, ok, text = column.raw, column.named("ok"), column.named("text")
+    careful = f"""CASE WHEN {text} IS NULL THEN NULL
+        WHEN {full(text, HEX64)} THEN '#' || lower({text})
+        ELSE '=' || {text} END"""
+    return _hashed(column, f"({clean(x)} AND strlen({x}) <> 64)", x, ({text: _unless(ok, trimmed(x))},), careful)
+
+
+def _unless(ok: str, expression: str) -> str:
+    return f"CASE WHEN {ok} THEN NULL ELSE {expression} END"
+
+
+def _hashed(column: Column, good: str, plain: str, steps: tuple[dict[str, str], ...], careful: str) -> Kernel:
+    """Hash the clean values at once and the others after the careful path."""
+    ok, answer, value, bad = (column.named(part) for part in ("ok", "answer", "value", "bad"))
+    digest = f"""CASE WHEN {ok} THEN sha256({plain}) WHEN {answer} IS NULL THEN NULL
+        WHEN {marked(answer, "=")} THEN sha256({payload(answer)})
+        WHEN {marked(answer, "#")} THEN {payload(answer)} END"""
+    one, two = (steps + ({},))[:2]
+    return Kernel(({ok: good}, one, two, {answer: careful}, {value: digest, bad: reason(answer)}), value, bad)

@@ -1,0 +1,131 @@
+"""What a destination plugin declares. Forms, checks, preparation, docs and tests are derived from it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from destinations.preparation.columns import readable
+from destinations.preparation.contract import Limits, Piece
+from destinations.preparation.fields import Field, Required
+from destinations.specs.settings import Setting, SettingKind, SettingRequired, SettingsError, Stage, settings_clean
+from destinations.tiktok.client import Answer, TikTokClient
+
+__all__ = [
+    "ColumnCheck",
+    "Field",
+    "Limits",
+    "Setting",
+    "SettingKind",
+    "SettingRequired",
+    "SettingsError",
+    "Spec",
+    "Stage",
+]
+
+
+@dataclass(frozen=True)
+class ColumnCheck:
+    """What a query's columns are to a destination.
+
+    `errors` are sentences that stop an orchestration from being saved, `warnings` sentences about what is ignored,
+    `suggestions` maps an unknown name to the field it probably means, `missing` are the required columns not there.
+    """
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    suggestions: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the query can be used."""
+        return not self.errors
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A destination plugin.
+
+    `checks` are the names of the connection test's steps in their order. `source_setting` names the setting that says
+    which fields apply (the event source), where the plugin has one. `prepare` turns rows into request bodies, `send`
+    sends one of them (with the effective settings), and `body_slice` makes the body for some of its positions.
+    """
+
+    key: str
+    label: str
+    description: str
+    credential_type: str
+    settings: tuple[Setting, ...]
+    fields: tuple[Field, ...]
+    limits: Limits
+    checks: tuple[str, ...]
+    prepare: Callable[..., Iterator[Piece]]
+    send: Callable[[TikTokClient, bytes, Mapping[str, Any]], Answer]
+    body_slice: Callable[[bytes, Sequence[int]], bytes]
+    source_setting: str | None = None
+    one_of_sentence: str = "At least one of these columns is needed: {columns}."
+
+    def setting(self, name: str) -> Setting:
+        """Give a setting by its machine name."""
+        return next(setting for setting in self.settings if setting.name == name)
+
+    def settings_clean(self, values: Mapping[str, object], stage: str = Stage.DESTINATION) -> dict[str, Any]:
+        """Check and normalise settings; what is blank or has no meaning is left out, defaults are filled in.
+
+        Raises SettingsError with a sentence for every setting that is wrong, unknown or missing. Settings that are
+        required at orchestration may be absent while `stage` is "destination".
+        """
+        return settings_clean(self.settings, values, stage, self.source_setting)
+
+    def columns_check(self, columns: Mapping[str, str], settings: Mapping[str, object]) -> ColumnCheck:
+        """Compare a query's columns (name → DuckDB type) with the fields that these settings select."""
+        source = self._source(settings)
+        used = {name: self._field(name) for name in columns}
+        missing = self._missing(columns, settings, source)
+        errors = [sentence for _, sentence in missing]
+        warnings: list[str] = []
+        suggestions: dict[str, str] = {}
+        for name, found in used.items():
+            if found is None:
+                warnings.append(self._unknown(name, columns, suggestions))
+            elif not found.applies(source):
+                warnings.append(f"Column {name} has no meaning for event source {source} and is ignored.")
+            elif not readable(found, columns[name]):
+                errors.append(f"Column {name} is of type {columns[name]}, which cannot be sent. Cast it to VARCHAR.")
+        return ColumnCheck(tuple(errors), tuple(warnings), suggestions, tuple(name for name, _ in missing))
+
+    def _source(self, settings: Mapping[str, object]) -> str:
+        return str(settings.get(self.source_setting) or "") if self.source_setting else ""
+
+    def _field(self, name: str) -> Field | None:
+        return next((field for field in self.fields if name.lower() in field.names), None)
+
+    def _unknown(self, name: str, columns: Mapping[str, str], suggestions: dict[str, str]) -> str:
+        present = {column.lower() for column in columns}
+        words = {
+            word: field.column for field in self.fields if not present.intersection(field.names) for word in field.hints
+        }
+        close = get_close_matches(name.lower().replace(" ", "_"), list(words), n=1, cutoff=0.7)
+        if not close:
+            return f"Column {name} is unknown and ignored."
+        suggestions[name] = words[close[0]]
+        return f"Column {name} is unknown and ignored. Did you mean {words[close[0]]}?"
+
+    def _missing(
+        self, columns: Mapping[str, str], settings: Mapping[str, object], source: str
+    ) -> list[tuple[str, str]]:
+        present = {column.lower() for column in columns}
+        missing: list[tuple[str, str]] = []
+        for required in self.fields:
+            if required.required_in(source) == Required.ALWAYS and not present.intersection(required.names):
+                if required.fallback is None:
+                    missing.append((required.column, f"Column {required.column} is missing."))
+                elif not settings.get(required.fallback):
+                    label = self.setting(required.fallback).label
+                    missing.append((required.column, f"Column {required.column} is missing. Add it, or set {label}."))
+        group = [required for required in self.fields if required.required_in(source) == Required.ONE_OF]
+        if group and not any(present.intersection(required.names) for required in group):
+            names = ", ".join(required.column for required in group)
+            missing.append((group[0].column, self.one_of_sentence.format(columns=names)))
+        return missing
