@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from orchestrations.sources.base import QueryCancelledError, QueryError
-from orchestrations.sources.messages import MEMORY
+from orchestrations.sources.messages import MEMORY, TEMP
 
 SANDBOX = Path(__file__).with_name("sandbox.py")
 POLL_SECONDS = 0.1
@@ -23,9 +23,14 @@ Message = dict[str, Any]
 class Child:
     """One process running `sandbox`; `alive` until it was killed or ended by itself."""
 
-    def __init__(self, scratch: Path, cancelled: Callable[[], bool]) -> None:
-        """Start it in its scratch directory, with an environment that holds nothing of ours."""
+    def __init__(self, scratch: Path, *, spill_bytes: int, cancelled: Callable[[], bool]) -> None:
+        """Start it in its scratch directory, with an environment that holds nothing of ours.
+
+        DuckDB keeps extensions and secrets below HOME, which must be out of its reach: with a home in the scratch
+        directory, where queries may write, INSTALL fetches from the network.
+        """
         self.scratch = scratch
+        self.spill_bytes = spill_bytes
         self.cancelled = cancelled
         self.alive = True
         self._pending = b""
@@ -35,7 +40,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=scratch,
-            env={"HOME": str(scratch), "LC_ALL": "C.UTF-8"},
+            env={"HOME": "/nonexistent", "LC_ALL": "C.UTF-8"},
         )
 
     def exchange(self, request: Message, *, seconds: float, progress: Callable[[int], None] | None = None) -> Message:
@@ -69,7 +74,8 @@ class Child:
             with suppress(BrokenPipeError):
                 _open(pipe).close()
         for left in self.scratch.iterdir():
-            left.unlink(missing_ok=True)
+            if left.is_file():
+                left.unlink()
 
     def _send(self, request: Message) -> None:
         """Write one request; that the child has ended shows when its answer is read."""
@@ -91,11 +97,21 @@ class Child:
                     f"The query ran longer than the {seconds:g} seconds it may take.",
                     "Filter earlier, check the join conditions, or give recursion an end.",
                 )
+            if self._spilled() > self.spill_bytes:
+                raise QueryError(*TEMP)
             if select.select([descriptor], [], [], POLL_SECONDS)[0]:
                 read = os.read(descriptor, 1 << 16)
                 if not read:
                     return
                 self._pending += read
+
+    def _spilled(self) -> int:
+        """Count the bytes of intermediate results on disk: DuckDB 2.0 holds sorts to no limit of its own."""
+        sizes = 0
+        for file in self.scratch.glob("duckdb_temp*"):
+            with suppress(FileNotFoundError):
+                sizes += file.stat().st_size
+        return sizes
 
 
 def _open(pipe: IO[bytes] | None) -> IO[bytes]:

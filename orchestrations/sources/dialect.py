@@ -35,7 +35,7 @@ class Dialect:
 def dialect_detect(sample: str) -> Dialect:
     """Choose the delimiter under which most rows have the same number of cells, more cells before fewer."""
     quote = _quote(sample)
-    escape = "\\" if f"\\{quote}" in sample and f"{quote}{quote}" not in sample.replace(f"{quote * 2},", "") else quote
+    escape = _escape(sample, quote)
     tried = [(delimiter, _rows(sample, delimiter, quote, escape)) for delimiter in DELIMITERS]
     delimiter, rows = max(tried, key=lambda each: _score(each[1]))
     if not rows:
@@ -50,6 +50,13 @@ def _quote(sample: str) -> str:
     double = len(re.findall(r'(?:^|[,;\t|])"', sample, re.MULTILINE))
     single = len(re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n])", sample, re.MULTILINE))
     return "'" if single > 2 and not double else '"'
+
+
+def _escape(sample: str, quote: str) -> str:
+    """Take the backslash where it stands before quotes inside cells and no quote is doubled; else the quote itself."""
+    before = re.search(rf"\\{quote}(?=[^,;\t|\r\n])", sample)
+    doubled = re.search(rf"(?<=[^\\,;\t|\r\n]){quote * 2}", sample)
+    return "\\" if before and not doubled else quote
 
 
 def _rows(sample: str, delimiter: str, quote: str, escape: str) -> list[list[str]]:

@@ -188,7 +188,7 @@ class Engine:
         """Give the child, a new one where the last was killed."""
         if self._child and self._child.alive:
             return self._child
-        self._child = Child(self.scratch, self.cancelled)
+        self._child = Child(self.scratch, spill_bytes=size_bytes(self.limits.temp), cancelled=self.cancelled)
         answer = self._child.exchange(self._setup(), seconds=START_SECONDS)
         if "error" in answer:
             self._child.kill()

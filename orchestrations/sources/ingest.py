@@ -58,7 +58,7 @@ def dataset_import(source: Path, target: Path, *, filename: str, max_bytes: int 
                 _write(con, select, written, "zstd")
                 columns = _columns(con, written)
             except duckdb.Error as error:
-                raise _translated(error, unpacked, filename) from error
+                raise _translated(error, unpacked, filename) from None
         rows = pq.read_metadata(written).num_rows
         if not rows:
             raise DatasetError("The file has a header but no rows.", "Upload a file with at least one row.")
@@ -130,7 +130,7 @@ def _json_select(con: duckdb.DuckDBPyConnection, unpacked: Unpacked, staged: Pat
 
 
 def _json_names_check(con: duckdb.DuckDBPyConnection, file: str, found: list[str]) -> None:
-    """Refuse keys that differ in letter case only: the reader would call the second one `name_1`, and leave it empty."""
+    """Refuse keys that differ in letter case only: the reader would name the second `name_1`, and leave it empty."""
     folded = {name.lower() for name in found}
     if any(re.sub(r"_\d+$", "", name.lower()) in folded for name in found if re.search(r"_\d+$", name)):
         objects = f"read_json_objects({file})"
@@ -204,7 +204,7 @@ def _too_many_columns(count: int) -> DatasetError:
 
 
 def _translated(error: duckdb.Error, unpacked: Unpacked, filename: str) -> DatasetError:
-    """Turn the engine's complaint into a sentence; it quotes the row, so no word of it is passed on."""
+    """Turn the engine's complaint into a sentence; it quotes the row, so no word of it is passed on, nor chained."""
     message = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return DatasetError(

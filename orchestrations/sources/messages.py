@@ -8,7 +8,7 @@ name and the place in the SQL survive.
 import re
 
 from orchestrations.sources.base import QueryError, did_you_mean
-from orchestrations.sources.guard import OUT_OF_REACH, OUT_OF_REACH_HINT, position
+from orchestrations.sources.guard import OUT_OF_REACH, OUT_OF_REACH_HINT
 
 LOCKED = ("disabled by configuration", "disabled through configuration", "configuration has been locked")
 CAST_HINT = "Use try_cast(column AS type), which gives NULL where a value does not fit, or clean the values first."
@@ -139,18 +139,21 @@ def _candidates(name: str, candidates: list[str]) -> str:
 
 
 def _split(message: str, sql: str) -> tuple[str, int | None, int | None]:
-    """Cut off the class and the excerpt of the SQL; read the place from the excerpt."""
+    """Cut off the class and the excerpt of the SQL; read the place from the excerpt.
+
+    The excerpt is looked up in the SQL, since its line number counts from whatever DuckDB had put around the query.
+    """
     body = re.sub(r"^[A-Z][\w ]* Error: ", "", message)
     body, _, excerpt = body.rpartition("\n\nLINE ") if "\n\nLINE " in body else (body, "", "")
-    found = re.match(r"(\d+): (.*)\n( *)\^", excerpt)
-    if not found or int(found[1]) > sql.count("\n") + 1:
+    found = re.match(r"(\d+: )(\.\.\.)?(.*?)(\.\.\.)?\n( *)\^", excerpt)
+    if not found or not found[3]:
         return body, None, None
-    line, text = int(found[1]), found[2]
-    caret = len(found[3]) - len(f"LINE {line}: ")
-    if text.startswith("..."):
-        start = sql.split("\n")[line - 1].find(text[3:].removesuffix("..."))
-        return body, line, start + caret - 3 + 1 if start >= 0 else None
-    return body, line, caret + 1 if caret >= 0 else position(sql, 0)[1]
+    caret = len(found[5]) - len("LINE ") - len(found[1]) - len(found[2] or "")
+    for number, line in enumerate(sql.split("\n"), 1):
+        start = line.find(found[3])
+        if start >= 0 and caret >= 0:
+            return body, number, start + caret + 1
+    return body, None, None
 
 
 def reserved_error(name: str) -> QueryError:

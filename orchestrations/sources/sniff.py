@@ -184,13 +184,13 @@ def _texts(source: Path, encoding: str, max_bytes: int) -> Iterator[str]:
         except UnicodeDecodeError as error:
             before = bytes(error.object[: error.start])
             if encoding == "utf-8" and not foreign and before.isascii():
-                raise _ForeignError from error
+                raise _ForeignError from None
             line = lines + before.count(b"\n")
             raise DatasetError(
                 f"Line {line} holds bytes that are not valid {encoding.removesuffix('-sig').upper()} text.",
                 "Save the file as UTF-8.",
                 line=line,
-            ) from error
+            ) from None
         if "\x00" in text:
             line = lines + text[: text.index("\x00")].count("\n")
             raise DatasetError(
