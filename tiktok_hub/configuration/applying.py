@@ -1,0 +1,151 @@
+"""Carry plans out: one transaction over all tenants, so that a failure leaves everything as it was."""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from destinations.choices import CredentialStatus
+from destinations.models import Credential, Destination
+from orchestrations.models import Dataset, Orchestration, Query
+from tiktok_hub.configuration.checking import Plan
+from tiktok_hub.configuration.differ import Change
+from tiktok_hub.configuration.state import settings_revealed
+from tiktok_hub.configuration.tables import Columns
+from tiktok_hub.crypto import Secret
+from tiktok_hub.tenancy.models import Membership, Tenant, User
+from tiktok_hub.tenancy.scope import tenant_scope
+
+
+def plans_apply(plans: Iterable[Plan]) -> None:
+    """Bring the database to what the plans want; files that were stored for nothing are removed again."""
+    stored: list[str] = []
+    try:
+        with transaction.atomic():
+            for plan in plans:
+                Applier(plan, stored).apply()
+    except BaseException:
+        for path in stored:
+            default_storage.delete(path)
+        raise
+
+
+class Applier:
+    """Apply one tenant's plan; `stored` collects the storage keys of files written on the way."""
+
+    def __init__(self, plan: Plan, stored: list[str]) -> None:
+        self.plan = plan
+        self.stored = stored
+        self.writers = {
+            "users": self._user,
+            "credentials": self._credential,
+            "datasets": self._dataset,
+            "queries": self._query,
+            "destinations": self._destination,
+            "orchestrations": self._orchestration,
+        }
+
+    def apply(self) -> None:
+        """Write every change, in the order in which things refer to each other."""
+        plan = self.plan
+        self.tenant = plan.tenant or Tenant(slug=plan.slug)
+        if plan.difference.change("tenant", plan.slug):
+            for name, value in plan.wanted["tenant"][plan.slug].items():
+                setattr(self.tenant, name, value)
+            self.tenant.save()
+        with tenant_scope(self.tenant):
+            for change in plan.difference.changes:
+                if change.section in self.writers:
+                    self.writers[change.section](change, dict(plan.wanted[change.section][change.name]))
+            self._columns_refresh()
+
+    def _user(self, change: Change, fields: dict[str, Any]) -> None:
+        """Make the person where they are new to the hub, and their membership of the tenant."""
+        user = User.objects.filter(email=change.name).first() or User.objects.create_user(change.name)
+        if "name" in fields:
+            user.name = fields["name"]
+        if "password" in fields:
+            user.set_password(fields["password"].reveal())
+        user.save()
+        Membership.objects.update_or_create(
+            tenant=self.tenant,
+            user=user,
+            defaults={"policy": fields["policy"], "restrict_pii": fields["restrict_pii"]},
+        )
+
+    def _credential(self, change: Change, fields: dict[str, Any]) -> None:
+        """Store a credential; a new token counts as good until TikTok says otherwise, with the next check or run."""
+        row = Credential.objects.filter(name=change.name).first() or Credential(tenant=self.tenant, name=change.name)
+        row.description, row.type = fields["description"], fields["type"]
+        token: Secret | None = fields.get("access_token")
+        if token is not None and change.touches("access_token"):
+            row.access_token = token
+            row.pasted, row.status, row.problem = True, CredentialStatus.AUTHORISED, ""
+            row.scopes, row.advertisers = [], []
+            row.authorised_by, row.authorised_at, row.checked_at = "configuration file", timezone.now(), None
+        row.save()
+
+    def _dataset(self, change: Change, fields: dict[str, Any]) -> None:
+        """Store a dataset, with new content where its file has changed."""
+        row = Dataset.objects.filter(name=change.name).first() or Dataset(tenant=self.tenant, name=change.name)
+        row.description, row.filename = fields["description"], fields["file"]
+        if change.name in self.plan.staged:
+            self._content(row, fields["sha256"])
+        if "pii" in fields:
+            row.columns = [{**column, "pii": column["name"] in fields["pii"]} for column in row.columns]
+        row.save()
+
+    def _content(self, row: Dataset, digest: str) -> None:
+        """Put a staged file in storage under a new key; runs that have started go on reading the old one."""
+        staged = self.plan.staged[row.name]
+        row.columns = marks_keep(row.columns, staged.columns)
+        row.format, row.rows, row.bytes = staged.info.format, staged.info.rows, staged.info.bytes
+        row.digest, row.loaded_at = digest, timezone.now()
+        row.path = f"{self.tenant.pk}/datasets/{row.name}-{secrets.token_hex(8)}.parquet"
+        self.stored.append(row.path)
+        with staged.path.open("rb") as parquet:
+            default_storage.save(row.path, File(parquet))
+
+    def _query(self, change: Change, fields: dict[str, Any]) -> None:
+        row = Query.objects.filter(name=change.name).first() or Query(tenant=self.tenant, name=change.name)
+        row.columns = self.plan.columns.get(change.name, row.columns)
+        _store(row, fields)
+
+    def _destination(self, change: Change, fields: dict[str, Any]) -> None:
+        """Store a destination; a connection test of other settings says nothing about the new ones."""
+        row = Destination.objects.filter(name=change.name).first() or Destination(tenant=self.tenant, name=change.name)
+        fields["credential"] = Credential.objects.get(name=fields["credential"])
+        fields["settings"] = settings_revealed(fields["settings"])
+        if change.touches("credential", "plugin", "settings"):
+            row.checks, row.checked_at = [], None
+        _store(row, fields)
+
+    def _orchestration(self, change: Change, fields: dict[str, Any]) -> None:
+        row = Orchestration.objects.filter(name=change.name).first()
+        fields["query"] = Query.objects.get(name=fields["query"])
+        fields["destination"] = Destination.objects.get(name=fields["destination"])
+        fields["settings"] = settings_revealed(fields["settings"])
+        _store(row or Orchestration(tenant=self.tenant, name=change.name), fields)
+
+    def _columns_refresh(self) -> None:
+        """Note what queries return now: a dataset may have changed under a query that has not."""
+        for row in Query.objects.filter(name__in=self.plan.columns):
+            if row.columns != self.plan.columns[row.name]:
+                row.columns = self.plan.columns[row.name]
+                row.save(update_fields=["columns"])
+
+
+def _store(row: Query | Destination | Orchestration, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save()
+
+
+def marks_keep(old: Columns, new: Columns) -> Columns:
+    """Return new columns with the marks (personal or not) that columns of the same name have already."""
+    marks = {column["name"]: column["pii"] for column in old}
+    return [{**column, "pii": marks.get(column["name"], column["pii"])} for column in new]

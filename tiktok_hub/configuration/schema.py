@@ -1,0 +1,121 @@
+"""What a document may hold, as data: sections, their keys, and what each key's value is.
+
+What is left out of an item has its default: an item in a file is described wholly. Two things are left alone instead:
+secrets, which a file need not carry, and what belongs to more than this tenant (a person's name).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from destinations import specs
+from destinations.choices import CredentialType
+from orchestrations.choices import QueryStatus
+from tiktok_hub.tenancy.choices import Policy
+
+
+class Kind(StrEnum):
+    """What a value is."""
+
+    TEXT = "text"
+    SECRET = "secret"  # noqa: S105 - a kind, not a secret
+    WORD = "word"
+    BOOLEAN = "boolean"
+    NAMES = "names"
+    SETTINGS = "settings"
+    REFERENCE = "reference"
+
+
+class Unset:
+    """The default of a key that is left alone when a file does not name it."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset()
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of an item; `words` lists what a WORD may be, `section` what a REFERENCE points to."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    required: bool = False
+    default: Any = UNSET
+    words: Callable[[], list[str]] | None = None
+    section: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One kind of thing: `name` is the section's key in a document, `noun` what one of them is called."""
+
+    name: str
+    noun: str
+    keys: tuple[Key, ...]
+
+    @property
+    def identity(self) -> str:
+        """Return the key that names an item."""
+        return self.keys[0].name
+
+    def key(self, name: str) -> Key:
+        """Return a key by its name."""
+        return next(key for key in self.keys if key.name == name)
+
+
+NAME = Key("name", required=True)
+DESCRIPTION = Key("description", default="")
+ENABLED = Key("enabled", Kind.BOOLEAN, default=True)
+SETTINGS = Key("settings", Kind.SETTINGS, default={})
+
+TENANT = Section(
+    "tenant", "tenant",
+    (Key("slug", required=True), Key("name"), Key("time_zone"), Key("default_country")),
+)  # fmt: skip
+
+# In the order in which they are applied: what is referred to comes first.
+SECTIONS = (
+    Section("users", "user", (
+        Key("email", required=True),
+        Key("name"),
+        Key("policy", Kind.WORD, required=True, words=lambda: list(Policy.values)),
+        Key("restrict_pii", Kind.BOOLEAN, default=False),
+        Key("password", Kind.SECRET),
+    )),
+    Section("credentials", "credential", (
+        NAME, DESCRIPTION,
+        Key("type", Kind.WORD, required=True, words=lambda: list(CredentialType.values)),
+        Key("access_token", Kind.SECRET),
+    )),
+    Section("datasets", "dataset", (
+        NAME, DESCRIPTION,
+        Key("file", required=True),
+        Key("sha256"),
+        Key("pii", Kind.NAMES),
+    )),
+    Section("queries", "query", (
+        NAME, DESCRIPTION,
+        Key("sql", required=True),
+        Key("status", Kind.WORD, default=QueryStatus.ACTIVE.value, words=lambda: list(QueryStatus.values)),
+    )),
+    Section("destinations", "destination", (
+        NAME, DESCRIPTION,
+        Key("plugin", Kind.WORD, required=True, words=lambda: [spec.key for spec in specs.all()]),
+        Key("credential", Kind.REFERENCE, required=True, section="credentials"),
+        Key("admin_only", Kind.BOOLEAN, default=False),
+        Key("pii_setting", Kind.BOOLEAN, default=False),
+        ENABLED, SETTINGS,
+    )),
+    Section("orchestrations", "orchestration", (
+        NAME, DESCRIPTION,
+        Key("query", Kind.REFERENCE, required=True, section="queries"),
+        Key("destination", Kind.REFERENCE, required=True, section="destinations"),
+        ENABLED, SETTINGS,
+    )),
+)  # fmt: skip
+
+BY_NAME = {section.name: section for section in (TENANT, *SECTIONS)}

@@ -1,0 +1,103 @@
+"""Say what the database holds of a tenant, in the plain form that a document takes too."""
+
+from typing import Any
+
+from destinations.models import Credential, Destination
+from destinations.specs.base import SettingsError, Spec
+from orchestrations.models import Dataset, Orchestration, Query
+from tiktok_hub.crypto import Secret, SecretUnreadableError
+from tiktok_hub.tenancy.models import Membership, Tenant
+from tiktok_hub.tenancy.scope import tenant_scope
+
+Items = dict[str, dict[str, Any]]
+
+
+def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
+    """Return section → name → fields of everything that a document can describe; nothing for a tenant to be."""
+    if tenant is None:
+        return {}
+    with tenant_scope(tenant):
+        return {
+            "tenant": {
+                tenant.slug: {
+                    "name": tenant.name, "time_zone": tenant.time_zone, "default_country": tenant.default_country,
+                }
+            },
+            "users": {row.user.email: _user(row) for row in Membership.objects.select_related("user")},
+            "credentials": {row.name: _credential(row) for row in Credential.objects.all()},
+            "datasets": {row.name: _dataset(row) for row in Dataset.objects.all()},
+            "queries": {
+                row.name: {"description": row.description, "sql": row.sql, "status": row.status}
+                for row in Query.objects.all()
+            },
+            "destinations": {row.name: _destination(row) for row in Destination.objects.select_related("credential")},
+            "orchestrations": {
+                row.name: _orchestration(row) for row in Orchestration.objects.select_related("query", "destination")
+            },
+        }  # fmt: skip
+
+
+def _user(row: Membership) -> dict[str, Any]:
+    """Describe a member; a password cannot be read, so the wanted side names it only where it does not fit."""
+    return {"name": row.user.name, "policy": row.policy, "restrict_pii": row.restrict_pii}
+
+
+def _credential(row: Credential) -> dict[str, Any]:
+    return {
+        "description": row.description, "type": row.type, "access_token": _readable(row.access_token),
+    }  # fmt: skip
+
+
+def _readable(secret: Secret) -> Secret:
+    """Return a secret that can be compared; one that no key opens differs from everything."""
+    try:
+        return Secret(secret.reveal())
+    except SecretUnreadableError:
+        return Secret("")
+
+
+def _dataset(row: Dataset) -> dict[str, Any]:
+    return {
+        "description": row.description, "file": row.filename, "sha256": row.digest, "pii": sorted(row.pii_columns),
+    }  # fmt: skip
+
+
+def _destination(row: Destination) -> dict[str, Any]:
+    return {
+        "description": row.description,
+        "plugin": row.plugin,
+        "credential": row.credential.name,
+        "admin_only": row.admin_only,
+        "pii_setting": row.pii_setting,
+        "enabled": row.enabled,
+        "settings": settings_hidden(row.spec, _clean(row)),
+    }
+
+
+def _clean(row: Destination) -> dict[str, Any]:
+    """Return stored settings in their present form, with defaults that were added since; as they are if invalid."""
+    try:
+        return row.spec.settings_clean(row.settings, stage="destination")
+    except SettingsError:
+        return dict(row.settings)
+
+
+def _orchestration(row: Orchestration) -> dict[str, Any]:
+    return {
+        "description": row.description,
+        "query": row.query.name,
+        "destination": row.destination.name,
+        "enabled": row.enabled,
+        "settings": settings_hidden(row.destination.spec, row.settings),
+    }
+
+
+def settings_hidden(spec: Spec, settings: dict[str, Any]) -> dict[str, Any]:
+    """Wrap the settings that the plugin declares secret, so that nothing shows them."""
+    secret = {setting.name for setting in spec.settings if setting.secret}
+    return {name: Secret(str(value)) if name in secret else value for name, value in settings.items()}
+
+
+def settings_revealed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Unwrap secret settings for storage."""
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in settings.items()}
