@@ -32,7 +32,7 @@ def worker_answers(seconds: float = 0.5) -> bool:
     """Say whether any worker answers on the broker."""
     try:
         with app.connection_for_write(connect_timeout=seconds, transport_options=quick_failure()) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0.0, timeout=seconds)
+            connection.ensure_connection(max_retries=1, interval_start=0)
             replies = app.control.broadcast("ping", reply=True, limit=1, timeout=seconds, connection=connection)
     except (OperationalError, OSError):
         return False

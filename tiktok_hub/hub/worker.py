@@ -9,7 +9,7 @@ import signal
 import sys
 import warnings
 
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_process_init
 
 from tiktok_hub.celery import app
