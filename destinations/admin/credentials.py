@@ -133,7 +133,7 @@ class CredentialAdmin(PageAdmin):
             self.object_page("live/", self.live, permission=VIEW, method="GET"),
             self.object_page("link/", self.link, permission=AUTHORISE),
             self.object_page("connect/", self.connect, permission=AUTHORISE),
-            self.object_page("check/", self.check, permission=AUTHORISE),
+            self.object_page("check/", self.check_now, permission=AUTHORISE),
             self.object_page("links/<int:link_id>/withdraw/", self.withdraw, permission=AUTHORISE),
         ]
 
@@ -163,7 +163,7 @@ class CredentialAdmin(PageAdmin):
             return self._refused(request, credential, error)
         return _unseen(redirect(address))
 
-    def check(self, request: HttpRequest, credential: Credential) -> HttpResponseBase:
+    def check_now(self, request: HttpRequest, credential: Credential) -> HttpResponseBase:
         """Check the credential at TikTok."""
         found = credential_check(credential=credential)
         if credential.status == CredentialStatus.AUTHORISED and not found.problem:
