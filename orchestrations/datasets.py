@@ -33,7 +33,8 @@ def dataset_load(*, tenant: Tenant, name: str, file: Path, filename: str, descri
     """Create or replace the dataset `name` from a file (CSV, Parquet or JSON lines); unchanged content stays as it is.
 
     Runs that have started go on reading what they started with: a new version gets a new storage key. Columns keep
-    the marks for personal data that people gave them. Raise ValidationError with what is wrong with the file or the name, and leave everything as it was.
+    the marks for personal data that people gave them. Raise ValidationError with what is wrong with the file or the
+    name, and leave everything as it was.
     """
     dataset = Dataset.objects.filter(name=name).first() or Dataset(tenant=tenant, name=name)
     digest = file_digest(file)
@@ -70,17 +71,20 @@ def dataset_mark(*, dataset: Dataset, personal: Collection[str]) -> Dataset:
     return dataset
 
 
-def dataset_delete(*, dataset: Dataset) -> None:
-    """Delete a dataset and its file; raise ValidationError naming the queries and runs that read it."""
+def dataset_users(dataset: Dataset) -> str:
+    """Return a sentence that names the queries and unfinished runs which read a dataset; nothing when none does."""
     queries = [f"“{query}”" for query in Query.objects.all() if sql_reads(query.sql, dataset.name)]
     if queries:
-        raise ValidationError(
-            f"The dataset “{dataset}” is read by the queries {', '.join(queries)}. Change or delete them first."
-        )
+        return f"The dataset “{dataset}” is read by {', '.join(queries)}. Change or delete what reads it first."
     active = Run.objects.filter(status__in=UNFINISHED_RUNS, prepared_at=None)
     runs = [str(run.pk) for run in active if sql_reads(run.inputs.get("sql", ""), dataset.name)]
-    if runs:
-        raise ValidationError(f"The dataset “{dataset}” is being read by run {', '.join(runs)}. Wait for its end.")
+    return f"The dataset “{dataset}” is being read by run {', '.join(runs)}. Wait for its end." if runs else ""
+
+
+def dataset_delete(*, dataset: Dataset) -> None:
+    """Delete a dataset and its file; raise ValidationError while something reads it."""
+    if users := dataset_users(dataset):
+        raise ValidationError(users)
     path = dataset.path
     dataset.delete()
     transaction.on_commit(lambda: default_storage.delete(path))

@@ -13,6 +13,7 @@ from orchestrations.doorbell import ring
 from orchestrations.finishing import run_finish
 from orchestrations.leases import lease_held
 from orchestrations.models import Batch, Dataset, Orchestration, Query, Run
+from orchestrations.spool import Spool
 from tiktok_hub.tenancy.models import Membership
 
 logger = logging.getLogger(__name__)
@@ -164,3 +165,14 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         ring(run)
     run.refresh_from_db()
     return run
+
+
+def orchestration_delete(*, orchestration: Orchestration) -> None:
+    """Delete an orchestration with its runs and what they keep in storage; raise ValidationError while one is active."""
+    active = Run.objects.filter(orchestration=orchestration, status__in=UNFINISHED_RUNS).first()
+    if active is not None:
+        raise ValidationError(f"Run {active.pk} of “{orchestration}” is not finished yet. Wait for it, or cancel it.")
+    spools = [Spool(run.spool) for run in Run.objects.filter(orchestration=orchestration).only("tenant_id")]
+    orchestration.delete()
+    for spool in spools:
+        transaction.on_commit(spool.clear)

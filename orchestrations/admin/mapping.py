@@ -1,0 +1,77 @@
+"""Hold a query's columns against the fields of a destination: which one goes where, what is missing or ignored."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from destinations import specs
+from destinations.models import Destination, destinations_usable_by
+from destinations.specs.base import Spec
+from tiktok_hub.tenancy.models import Membership
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRow:
+    """One line of the check: a column of the query, what it is used as, and a tone (`good`, `bad`, `warn`, `idle`)."""
+
+    name: str
+    type: str
+    tone: str
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A query's columns held against a plugin; `errors` are sentences about what is missing or cannot be sent."""
+
+    target: str
+    rows: list[ColumnRow]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something to check a query against: a destination, or a plugin with one of its event sources."""
+
+    value: str
+    label: str
+    spec: Spec
+    settings: Mapping[str, Any]
+
+
+def columns_map(columns: Iterable[Mapping[str, str]], target: Target) -> Mapped:
+    """Return what each column of a query is to a target."""
+    types = {column["name"]: column["type"] for column in columns}
+    check = target.spec.columns_check(types, target.settings)
+    source = str(target.settings.get(target.spec.source_setting or "") or "")
+    rows = [_row(name, kind, target.spec, source, check.suggestions) for name, kind in types.items()]
+    return Mapped(target.label, rows, tuple(check.errors))
+
+
+def _row(name: str, kind: str, spec: Spec, source: str, suggestions: Mapping[str, str]) -> ColumnRow:
+    field = next((field for field in spec.fields if name.lower() in field.names), None)
+    if field is None and name in suggestions:
+        return ColumnRow(name, kind, "warn", "?", f"unknown, ignored. Did you mean {suggestions[name]}?")
+    if field is None:
+        return ColumnRow(name, kind, "idle", "–", "unknown, ignored")
+    if not field.applies(source):
+        return ColumnRow(name, kind, "idle", "–", f"has no meaning for event source {source}, ignored")
+    return ColumnRow(name, kind, "good", "✓", field.label)
+
+
+def targets(membership: Membership | None) -> list[Target]:
+    """Return everything that this person may check a query against, destinations first."""
+    found = [destination_target(destination) for destination in destinations_usable_by(membership)]
+    for spec in specs.all():
+        sources = spec.setting(spec.source_setting).choices if spec.source_setting else ()
+        for word, label in sources or (("", ""),):
+            settings = {spec.source_setting: word} if spec.source_setting else {}
+            name = f"{spec.label}: {label}" if label else spec.label
+            found.append(Target(f"plugin:{spec.key}:{word}", f"Plugin {name}", spec, settings))
+    return found
+
+
+def destination_target(destination: Destination, settings: Mapping[str, Any] | None = None) -> Target:
+    """Return a destination as something to check against, with its own settings or the given ones."""
+    return Target(f"destination:{destination.pk}", str(destination), destination.spec, settings or destination.settings)

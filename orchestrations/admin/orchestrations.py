@@ -1,0 +1,194 @@
+"""Orchestrations: list, form, and the page from which they are run."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, reverse
+from unfold.views import ChangeList
+
+from destinations.models import destinations_usable_by
+from orchestrations.admin.base import PageAdmin, attempt, back, list_page, member, shown
+from orchestrations.admin.charts import sparkline
+from orchestrations.admin.mapping import Mapped, columns_map, destination_target
+from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunStatus, RunTrigger
+from orchestrations.forms import OrchestrationForm
+from orchestrations.models import Orchestration, Run
+from orchestrations.services import orchestration_delete, run_start
+from tiktok_hub.shell import tenant_site
+
+SAMPLES = (10, 100)
+LAST_RUNS = 15
+WRITE = ("orchestrations.add_orchestration", "orchestrations.change_orchestration")
+VIEW, CHANGE, OPERATE = "orchestrations.view_orchestration", WRITE[1], "orchestrations.run_orchestration"
+
+
+class DetailChangeList(ChangeList):  # type: ignore[misc]
+    """A list whose lines lead to the page of the orchestration and not to its form."""
+
+    def url_for_result(self, result: Orchestration) -> str:
+        """Return the address of the page."""
+        return reverse("admin:orchestrations_orchestration_detail", args=[result.pk])
+
+
+@admin.register(Orchestration, site=tenant_site)
+class OrchestrationAdmin(PageAdmin):
+    """What goes where, and the button that sends it."""
+
+    form = OrchestrationForm
+    fields = ("name", "description", "query", "destination", "enabled")
+    add_form_template = change_form_template = "orchestrations/orchestration/form.html"
+    list_display = ("name", "query", "destination", "is_enabled", "last_state", "last_time")
+    list_select_related = ("query", "destination")
+    list_filter = ("enabled",)
+    search_fields = ("name", "description", "query__name", "destination__name")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Orchestration]:
+        """Return the orchestrations whose destination is open to this person, with their last run."""
+        last = Run.objects.filter(orchestration=OuterRef("pk")).order_by("-created_at")
+        return (  # type: ignore[no-any-return]
+            super()
+            .get_queryset(request)
+            .filter(destination__in=destinations_usable_by(member(request)))
+            .annotate(last_status=Subquery(last.values("status")[:1]), last_at=Subquery(last.values("created_at")[:1]))
+        )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DetailChangeList]:
+        """Lead from the list to the page."""
+        return DetailChangeList
+
+    @shown("Enabled", ordering="enabled", boolean=True)
+    def is_enabled(self, orchestration: Orchestration) -> bool:
+        """Say whether it may run."""
+        return orchestration.enabled
+
+    @shown("Last run", label=COLOURS)
+    def last_state(self, orchestration: Any) -> tuple[str, str] | str:
+        """Return the status of the last run."""
+        status = orchestration.last_status
+        return (status, str(RunStatus(status).label)) if status else ""
+
+    @shown("When", ordering="last_at")
+    def last_time(self, orchestration: Any) -> Any:
+        """Return when the last run was started."""
+        return orchestration.last_at
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> "type[ModelForm[Orchestration]]":
+        """Tell the form who fills it in."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.membership = member(request)
+        return form  # type: ignore[no-any-return]
+
+    def page_urls(self) -> list[URLPattern]:
+        """Return the page, its buttons, and the fragment of the form."""
+        return [
+            list_page(self, "settings/", self.settings_fragment, name="settings", permissions=WRITE),
+            self.object_page("", self.detail, name="detail", permission=VIEW),
+            self.object_page("run/", self.run, name="run", permission=OPERATE, method="POST"),
+            self.object_page("switch/", self.switch, name="switch", permission=CHANGE, method="POST"),
+        ]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:  # fmt: skip
+        """Show people who may not change it the page instead of an empty form."""
+        if object_id:
+            found = self.object_or_404(request, object_id)
+            if not self.has_change_permission(request, found) and request.user.has_perm(VIEW):
+                return back(self.url("detail", found))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def settings_fragment(self, request: HttpRequest) -> HttpResponse:
+        """Return the settings of the chosen destination, and how the chosen query's columns fit; nothing is checked."""
+        form_class = self.get_form(request)
+        form = form_class(initial={name: value for name, value in request.POST.items() if value})
+        context = {"form": form, "mapped": form_mapped(form)}
+        return render(request, "orchestrations/orchestration/settings.html", context)
+
+    def save_model(self, request: HttpRequest, obj: Orchestration, form: Any, change: bool) -> None:
+        """Remember who made it."""
+        if not change:
+            obj.created_by = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Orchestration, post_url_continue: str | None = None) -> Any:
+        """Go on to the page, where it is run."""
+        messages.success(request, f"“{obj}” is saved. Send a sample first, or run it now.")
+        return back(self.url("detail", obj))
+
+    def response_change(self, request: HttpRequest, obj: Orchestration) -> Any:
+        """Go back to the page, unless more is to be edited."""
+        if "_continue" in request.POST:
+            return super().response_change(request, obj)
+        messages.success(request, f"“{obj}” is saved.")
+        return back(self.url("detail", obj))
+
+    def detail(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
+        """Show what it does, its buttons and its last runs."""
+        runs = list(Run.objects.filter(orchestration=orchestration).select_related("started_by")[:LAST_RUNS])
+        effective = {**orchestration.destination.settings, **orchestration.settings}
+        return self.page(
+            request, "orchestrations/orchestration/detail.html", title=str(orchestration), original=orchestration,
+            orchestration=orchestration, runs=runs, spark=sparkline(runs), samples=SAMPLES,
+            test_event_code=effective.get("test_event_code"),
+            settings=[(each.label, effective.get(each.name)) for each in orchestration.destination.spec.settings
+                      if effective.get(each.name) not in (None, "")],
+            mapped=orchestration_mapped(orchestration),
+            active=next((run for run in runs if run.status in UNFINISHED_RUNS), None),
+        )  # fmt: skip
+
+    def run(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
+        """Start a run, of everything or of a sample."""
+        typed = request.POST.get("sample", "")
+        sample = int(typed) if typed in {str(each) for each in SAMPLES} else None
+        started = attempt(
+            request,
+            lambda: run_start(
+                orchestration=orchestration, membership=member(request), trigger=RunTrigger.MANUAL, sample=sample
+            ),
+        )
+        if started is None:
+            return back(self.url("detail", orchestration))
+        return back(reverse("admin:orchestrations_run_change", args=[started.pk]))
+
+    def switch(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
+        """Enable or disable it."""
+        orchestration.enabled = request.POST.get("enabled") == "1"
+        orchestration.save(update_fields=["enabled"])
+        messages.success(request, f"“{orchestration}” is {'enabled' if orchestration.enabled else 'disabled'}.")
+        return back(self.url("detail", orchestration))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Count the runs that go with it instead of listing every batch."""
+        runs = Run.objects.filter(orchestration__in=[obj.pk for obj in objs]).count()
+        return [str(obj) for obj in objs], {"orchestrations": len(objs), "runs": runs}, set(), []
+
+    def delete_refusal(self, obj: Orchestration) -> str:
+        """Keep what is running."""
+        active = Run.objects.filter(orchestration=obj, status__in=UNFINISHED_RUNS).first()
+        return f"Run {active.pk} of “{obj}” is not finished yet. Wait for it, or cancel it." if active else ""
+
+    def delete_model(self, request: HttpRequest, obj: Orchestration) -> None:
+        """Delete it with its runs and what they keep."""
+        orchestration_delete(orchestration=obj)
+
+
+def orchestration_mapped(orchestration: Orchestration) -> Mapped:
+    """Return how the query's columns fit the destination."""
+    settings = {**orchestration.destination.settings, **orchestration.settings}
+    return columns_map(orchestration.query.columns, destination_target(orchestration.destination, settings))
+
+
+def form_mapped(form: Any) -> Mapped | None:
+    """Return how the columns of the query fit the destination that are chosen in a form, once both are."""
+    chosen = str(form.data.get("query") if form.is_bound else form.initial.get("query") or "")
+    query = form.fields["query"].queryset.filter(pk=int(chosen)).first() if chosen.isdigit() else None
+    if query is None or form.chosen is None:
+        return None
+    return columns_map(query.columns, destination_target(form.chosen))

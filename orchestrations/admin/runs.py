@@ -1,0 +1,213 @@
+"""Runs: the list, and the page of one run with live progress, rejects, batches and what to do about an error."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import URLPattern
+
+from destinations.models import destinations_usable_by
+from orchestrations.admin.base import PageAdmin, attempt, back, member, shown
+from orchestrations.admin.charts import throughput_chart
+from orchestrations.admin.progress import (
+    events_sum,
+    reasons,
+    rows_sum,
+    run_funnel,
+    run_progress,
+    run_steps,
+)
+from orchestrations.admin.troubles import run_trouble
+from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunStatus, RunTrigger
+from orchestrations.models import Batch, Run
+from orchestrations.services import AGAIN, run_cancel, run_retry, run_start
+from orchestrations.templatetags.orchestration_tags import count, duration
+from tiktok_hub.shell import tenant_site
+from tiktok_hub.tenancy.models import Tenant
+from tiktok_hub.tenancy.policies import is_admin
+from tiktok_hub.tenancy.scope import tenant_scope
+
+BATCHES_PER_PAGE = 25
+CSV_LEVELS = ("reject", "warning", "duplicate")
+VIEW, OPERATE, DOWNLOAD = "orchestrations.view_run", "orchestrations.run_orchestration", "orchestrations.download_run"
+
+
+@admin.register(Run, site=tenant_site)
+class RunAdmin(PageAdmin):
+    """What became of the orchestrations; runs are started, never typed in or deleted."""
+
+    list_display = ("state", "of", "who", "selected_rows", "accepted_events", "rejected_rows", "took", "created_at")
+    list_display_links = ("state", "of")
+    list_filter = ("status", ("orchestration", RelatedOnlyFieldListFilter))
+    list_per_page = 50
+    search_fields = ("orchestration__name",)
+    search_help_text = "Name of the orchestration"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Return the runs whose destination is open to this person."""
+        runs = super().get_queryset(request).filter(
+            orchestration__destination__in=destinations_usable_by(member(request))
+        )
+        related = ("tenant", "orchestration__query", "orchestration__destination", "started_by")
+        return runs.select_related(*related)
+
+    @shown("Status", ordering="status", label=COLOURS)
+    def state(self, run: Run) -> tuple[str, str]:
+        """Return the status with its label."""
+        return run.status, run.get_status_display()
+
+    @shown("Orchestration", ordering="orchestration__name")
+    def of(self, run: Run) -> str:
+        """Name the orchestration, and say when it was a sample."""
+        return f"{run.orchestration} · sample of {run.sample}" if run.sample else str(run.orchestration)
+
+    @shown("Started by")
+    def who(self, run: Run) -> str:
+        """Name the person or the thing that started the run."""
+        return str(run.started_by) if run.started_by else str(run.get_trigger_display())
+
+    @shown("Selected", ordering="selected")
+    def selected_rows(self, run: Run) -> str:
+        """Return how many rows the query gave."""
+        return count(run.selected)
+
+    @shown("Accepted", ordering="accepted")
+    def accepted_events(self, run: Run) -> str:
+        """Return how many events TikTok holds."""
+        return count(run.accepted)
+
+    @shown("Rejected", ordering="rejected")
+    def rejected_rows(self, run: Run) -> str:
+        """Return how many rows were not sent."""
+        return count(run.rejected)
+
+    @shown("Duration")
+    def took(self, run: Run) -> str:
+        """Return how long the run took."""
+        return duration(run.seconds)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Runs are started on their orchestration's page."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
+        """Nobody edits what happened."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
+        """Nobody deletes what happened."""
+        return False
+
+    def page_urls(self) -> list[URLPattern]:
+        """Return the fragments, the download and the buttons of the run page."""
+        return [
+            self.object_page("live/", self.live, name="live", permission=VIEW),
+            self.object_page("batches/", self.batches, name="batches", permission=VIEW),
+            self.object_page("issues.csv", self.issues, name="issues", permission=DOWNLOAD),
+            self.object_page("cancel/", self.cancel, name="cancel", permission=OPERATE, method="POST"),
+            self.object_page("retry/", self.retry, name="retry", permission=OPERATE, method="POST"),
+            self.object_page("restart/", self.restart, name="restart", permission=OPERATE, method="POST"),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Show the run."""
+        run = self.object_or_404(request, object_id)
+        context = self.live_context(request, run) | self.batch_context(request, run)
+        return self.page(request, "orchestrations/run/page.html", title=str(run), original=run, **context)
+
+    def live(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Return the part of the page that moves; without polling once the run is finished."""
+        response = render(request, "orchestrations/run/live.html", self.live_context(request, run))
+        if run.is_finished:
+            response["HX-Trigger"] = "run-finished"
+        return response
+
+    def live_context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
+        """Return what the moving part shows."""
+        operates = request.user.has_perm(OPERATE)
+        again = run.prepared_at is None or Batch.objects.filter(run=run, status__in=AGAIN).exists()
+        retryable = {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}
+        return {
+            "run": run,
+            "steps": run_steps(run),
+            "progress": run_progress(run),
+            "rows": rows_sum(run),
+            "events": events_sum(run),
+            "funnel": run_funnel(run),
+            "rejects": reasons(run.rejected_by_reason),
+            "warned": reasons(run.warnings_by_reason),
+            "trouble": run_trouble(run, request),
+            "throughput": throughput_chart(run) if run.is_finished else "",
+            "can_cancel": operates and run.status in UNFINISHED_RUNS and not run.cancel_requested,
+            "can_retry": operates and run.is_finished and run.status in retryable and again,
+            "can_restart": operates and run.is_finished,
+            "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at is not None,
+            "has_issues": bool(run.rejected or run.warnings or run.duplicates),
+        }
+
+    def batches(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Return one page of the list of batches."""
+        return render(request, "orchestrations/run/batches.html", self.batch_context(request, run))
+
+    def batch_context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
+        """Return one page of batches, perhaps of one status only; TikTok's own words for administrators only."""
+        status = request.GET.get("status", "")
+        batches = Batch.objects.filter(run=run)
+        present = set(batches.order_by().values_list("status", flat=True).distinct())
+        if status in BatchStatus.values:
+            batches = batches.filter(status=status)
+        columns = ("open_ranges", "refused_positions", "halves")
+        return {
+            "run": run,
+            "page_obj": Paginator(batches.defer(*columns), BATCHES_PER_PAGE).get_page(request.GET.get("page")),
+            "statuses": [(value, label) for value, label in BatchStatus.choices if value in present],
+            "status": status,
+            "raw": is_admin(member(request)),
+        }
+
+    def issues(self, request: HttpRequest, run: Run) -> HttpResponseBase:
+        """Stream what was rejected, warned about or left out as CSV; values in it are masked for everybody."""
+        from orchestrations.results import run_issues_csv
+
+        asked = [level for level in request.GET.getlist("level") if level in CSV_LEVELS]
+        response = StreamingHttpResponse(
+            _inside(run.tenant, lambda: run_issues_csv(run, asked or list(CSV_LEVELS))),
+            content_type="text/csv; charset=utf-8",
+        )
+        response["Content-Disposition"] = f'attachment; filename="run-{run.pk}-{"-".join(asked) or "issues"}.csv"'
+        return response
+
+    def cancel(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """End the run."""
+        attempt(request, lambda: run_cancel(run=run))
+        return back(self.url("change", run))
+
+    def retry(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Go on with the same inputs."""
+        attempt(request, lambda: run_retry(run=run, membership=member(request)))
+        return back(self.url("change", run))
+
+    def restart(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Start a new run with the present configuration."""
+        started = attempt(
+            request,
+            lambda: run_start(
+                orchestration=run.orchestration, membership=member(request), trigger=RunTrigger.MANUAL,
+                sample=run.sample,
+            ),
+        )  # fmt: skip
+        return back(self.url("change", started or run))
+
+
+def _inside(tenant: Tenant, lines: Callable[[], Iterator[str]]) -> Iterator[str]:
+    """Read a stream inside the tenant: by the time it is sent, the request's own scope is closed."""
+    with tenant_scope(tenant):
+        yield from lines()

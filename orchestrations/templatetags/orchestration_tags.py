@@ -1,0 +1,53 @@
+"""Numbers, durations and statuses as people read them on the pages of this app."""
+
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString
+
+from orchestrations.choices import COLOURS
+
+register = template.Library()
+
+MINUTE, HOUR = 60, 3600
+
+
+@register.filter
+def count(value: int | float | None) -> str:
+    """Write a number with thousands separators; a dash where there is none."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Write a time span: `0.42 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:  # noqa: PLR2004 - below ten seconds the fraction matters
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+@register.filter
+def colour(status: str) -> str:
+    """Return the theme's colour of a status."""
+    return COLOURS.get(status, "default")
+
+
+@register.inclusion_tag("unfold/helpers/label.html")
+def status_label(status: str, text: str) -> dict[str, str | SafeString]:
+    """Render a status as the theme's coloured label."""
+    return {"type": COLOURS.get(status, "default"), "text": text}
+
+
+@register.simple_tag(takes_context=True)
+def overview(context: template.Context) -> dict[str, Any]:
+    """Return what the tenant's first page shows."""
+    from orchestrations.admin.overview import overview_context
+
+    return overview_context(context["request"])
