@@ -9,6 +9,7 @@ A worker gives a run back after `SLICE_SECONDS`, so that runs of all tenants tak
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from orchestrations.verdicts import ALIKE_LIMIT, RUN_BUDGET, Effect, Outcome, Sh
 logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 20.0
+RECORD_SECONDS = 0.1  # how long an answer may wait to be recorded together with others
 RECORDED = [
     "status",
     "attempts",
@@ -78,7 +80,10 @@ class Delivery:
         self.spool = Spool(self.run.spool)
         self.connections = max(1, settings.HUB_DELIVERY_CONNECTIONS)
         self.batches: dict[int, Batch] = {}
+        self.reserve: deque[Batch] = deque()
         self.flying: dict[Future[Outcome], Shipment] = {}
+        self.landed: list[Outcome] = []
+        self.record_at = 0.0
         self.fatal: dict[str, object] = {}
         self.ends = time.monotonic() + SLICE_SECONDS
 
@@ -107,19 +112,24 @@ class Delivery:
         )
 
     def _launch(self, pool: ThreadPoolExecutor) -> bool:
-        """Fill the free connections with what is due; return whether anything is in the air."""
+        """Fill the free connections with what is due; return whether there is anything to wait for."""
         self.lease.check()
         if not self.stopping:
-            halves = [batch for batch in self.batches.values() if batch.status == BatchStatus.SENDING]
-            flying = {shipment.batch_id for shipment in self.flying.values()}
-            for batch in halves:
-                if batch.pk not in flying:
-                    self._send(pool, batch)
-            for batch in self._claim(self.connections - len(self.flying)):
-                self._send(pool, batch)
-            if not self.flying:
+            if len(self.reserve) < self.connections // 2:
+                self.reserve.extend(self._claim(self.connections))
+            self.reserve.extendleft(self._halves())
+            while self.reserve and len(self.flying) < self.connections:
+                self._send(pool, self.reserve.popleft())
+            if not self.flying and not self.landed:
                 return self._pause()
-        return bool(self.flying)
+        return bool(self.flying or self.landed)
+
+    def _halves(self) -> list[Batch]:
+        """Return batches under bisection whose next half can leave."""
+        busy = {batch.pk for batch in self.reserve}
+        busy.update(shipment.batch_id for shipment in self.flying.values())
+        busy.update(outcome.shipment.batch_id for outcome in self.landed)
+        return [batch for batch in self.batches.values() if batch.pk not in busy]
 
     def _pause(self) -> bool:
         """Wait here for a retry that is due within a second; a longer wait is left to the database."""
@@ -134,12 +144,10 @@ class Delivery:
         shipment = Shipment(batch.pk, batch.number, start, stop, whole=stop - start == batch.events)
         self.flying[pool.submit(self._ship, shipment)] = shipment
 
-    def _claim(self, free: int) -> Sequence[Batch]:
+    def _claim(self, count: int) -> Sequence[Batch]:
         """Mark the next due batches as being sent and return them."""
-        if free <= 0:
-            return []
         due = Q(status=BatchStatus.PENDING) | Q(status=BatchStatus.WAITING, next_attempt_at__lte=timezone.now())
-        batches = list(Batch.objects.filter(due, run=self.run).order_by("number")[:free])
+        batches = list(Batch.objects.filter(due, run=self.run).order_by("number")[:count])
         Batch.objects.filter(pk__in=[batch.pk for batch in batches]).update(status=BatchStatus.SENDING)
         for batch in batches:
             batch.status = BatchStatus.SENDING
@@ -159,13 +167,17 @@ class Delivery:
         return Outcome(shipment, sent_at, time.monotonic() - begun, answer=answer)
 
     def _land(self) -> None:
-        """Record what has come back."""
-        done, _ = wait(self.flying, timeout=0.5, return_when=FIRST_COMPLETED)
-        outcomes = [future.result() for future in done]
+        """Take in what has come back; record it in groups, since a transaction costs more than a request."""
+        patience = 0.5 if not self.landed else RECORD_SECONDS
+        done, _ = wait(self.flying, timeout=patience, return_when=FIRST_COMPLETED)
         for future in done:
             del self.flying[future]
-        if outcomes:
+            self.landed.append(future.result())
+        full = len(self.landed) >= self.connections
+        if self.landed and (full or not self.flying or not done or time.monotonic() > self.record_at):
+            outcomes, self.landed = self.landed, []
             self._record(outcomes)
+            self.record_at = time.monotonic() + RECORD_SECONDS
 
     def _record(self, outcomes: list[Outcome]) -> None:
         """Write verdicts and counts in one transaction, and only while this worker holds the run."""
@@ -182,7 +194,8 @@ class Delivery:
             }
             if not Run.objects.filter(self.lease.held()).update(attempts=F("attempts") + len(outcomes), **counts):
                 raise LeaseLostError
-            Batch.objects.bulk_update(touched, RECORDED)
+            for batch in touched:
+                Batch.objects.filter(pk=batch.pk).update(**{name: getattr(batch, name) for name in RECORDED})
             self._judge(effects)
         for batch in touched:
             if batch.status != BatchStatus.SENDING:
