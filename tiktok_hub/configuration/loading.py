@@ -47,7 +47,7 @@ class Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         """Compose one node; raise TooDeepError before the interpreter's stack is at its end."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise TooDeepError(problem="this is nested too deeply", problem_mark=self.peek_event().start_mark)
+            raise TooDeepError(problem="this is nested too deeply", problem_mark=self.get_mark())
         node: Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -77,7 +77,7 @@ def documents_load(path: Path, problems: list[Problem]) -> list[MappingNode]:
     except ValueError as error:
         problems.append(Problem(Place(file), "", str(error)))
     else:
-        return [node for node in nodes if _document_check(file, node, problems)]
+        return [node for node in nodes if _document_check(file, node, problems) and isinstance(node, MappingNode)]
     return []
 
 
@@ -91,7 +91,7 @@ def _compose(path: Path) -> list[Node]:
     loader = Loader(content)
     while loader.check_node():
         node = loader.get_node()
-        if not (isinstance(node, ScalarNode) and node.tag == f"{TAG}null"):
+        if node is not None and not (isinstance(node, ScalarNode) and node.tag == f"{TAG}null"):
             nodes.append(node)
     if not nodes:
         raise ValueError("The file holds no document. Begin with “tenant: {slug: …, name: …}”.")

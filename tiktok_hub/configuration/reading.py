@@ -251,4 +251,6 @@ def _raw(node: Node) -> str:
 
 
 def _shape(node: Node) -> str:
-    return {MappingNode: "mapping", SequenceNode: "list"}.get(type(node), "single value")
+    if isinstance(node, MappingNode):
+        return "mapping"
+    return "list" if isinstance(node, SequenceNode) else "single value"

@@ -1,0 +1,232 @@
+"""What became of a run, for programs and files: one JSON form, and the rows that did not arrive as CSV."""
+
+import os
+from collections.abc import Collection, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.conf import settings
+from django.utils import timezone
+from pyarrow import csv
+
+from destinations.preparation.reasons import REASONS
+from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
+from orchestrations.choices import BatchStatus, RunStatus
+from orchestrations.models import Batch, Run
+from orchestrations.spool import Spool
+
+REJECT, WARNING, DUPLICATE, REFUSED, UNKNOWN = "reject", "warning", "duplicate", "refused", "unknown"
+SPOOLED = (REJECT, WARNING, DUPLICATE)
+NOT_ARRIVED = (REJECT, REFUSED, UNKNOWN)
+
+COLUMNS = ("row", "field", "reason", "value", "level", "request_id", "message")
+UNKNOWN_MESSAGE = (
+    "The connection was lost after sending: TikTok may have the event. A retry sends it with the same event id."
+)
+# What a spreadsheet would run as a formula (OWASP, CSV injection); the full-width forms too.
+FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+SAMPLE_NOTE = "The sample was sent without a test event code: TikTok counts these events like all others."
+
+
+def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
+    """Return a run as `--json` prints it.
+
+    `selected`, `rejected` and `duplicates` count rows, `warnings` values; `events`, `accepted`, `refused`, `unknown`
+    and `unsent` events; `requests` batches, `attempts` HTTP requests. `seconds` runs on until the run has ended.
+    """
+    code = run.inputs.get("settings", {}).get("test_event_code")
+    return {
+        "run": run.pk,
+        "status": run.status,
+        "stage": run.stage,
+        "tenant": run.tenant.slug,
+        "orchestration": run.orchestration.name,
+        "sample": run.sample,
+        "test_event_code": code,
+        "note": SAMPLE_NOTE if run.sample and not code else None,
+        "selected": run.selected or 0,
+        "rejected": run.rejected,
+        "duplicates": run.duplicates,
+        "warnings": run.warnings,
+        "events": run.events,
+        "accepted": run.accepted,
+        "refused": run.refused,
+        "unknown": run.unknown,
+        "unsent": run.unsent,
+        "requests": run.requests,
+        "attempts": run.attempts,
+        "seconds": _seconds(run),
+        "rejected_by_reason": run.rejected_by_reason,
+        "warnings_by_reason": run.warnings_by_reason,
+        "rejects_file": str(rejects_file) if rejects_file else None,
+        "error": error_result(run.error),
+    }
+
+
+def error_result(error: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a run's error with the steps that remove its cause; None where there is none."""
+    if not error:
+        return None
+    key = error.get("resolution")
+    steps = RESOLUTIONS[ResolutionKey(key)].steps if key in set(ResolutionKey) else ()
+    names = ("class", "code", "sentence", "resolution", "message", "request_id")
+    return {name: error.get(name) for name in names} | {"steps": list(steps)}
+
+
+def _seconds(run: Run) -> float | None:
+    if run.started_at is None:
+        return None
+    return round(((run.finished_at or timezone.now()) - run.started_at).total_seconds(), 3)
+
+
+def run_issues_csv(run: Run, levels: Collection[str]) -> Iterator[str]:
+    """Yield a CSV of rows that were not sent as they were, or did not arrive, in pieces of about 20,000 rows.
+
+    `levels` are of `reject`, `warning`, `duplicate` (found here; `value` is masked), `refused` and `unknown` (at
+    TikTok). Rows count from 1 in the query's result. What a spreadsheet would take for a formula begins with `'`. The
+    tenant's scope must be open.
+    """
+    yield ",".join(COLUMNS) + "\n"
+    spool = Spool(run.spool)
+    if wanted := [level for level in SPOOLED if level in levels]:
+        for piece in spool.table_read("issues"):
+            yield from _written(_issues(piece, wanted))
+    if REFUSED in levels or UNKNOWN in levels:
+        lost = _lost(run, levels)
+        if lost:
+            for piece in spool.table_read("rows"):
+                yield from _written(_lost_rows(piece, lost))
+
+
+def rejects_write(run: Run, path: Path | None = None) -> Path | None:
+    """Write the rows that did not arrive to a file that its owner alone can read, and return its path.
+
+    Without `path` it goes to the data folder, and only when there is something to tell. Raise OSError when it cannot
+    be written.
+    """
+    if path is None:
+        if not (run.rejected or run.refused or run.unknown):
+            return None
+        folder = Path(settings.HUB_DATA_DIR) / "rejects"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"run-{run.pk}.csv"
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.writelines(run_issues_csv(run, NOT_ARRIVED))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path.resolve()
+
+
+def _issues(piece: pa.RecordBatch, levels: list[str]) -> pa.Table:
+    """Return those issues of a piece of the spool that are of the wanted levels."""
+    table = pa.Table.from_batches([piece])
+    table = table.filter(pc.is_in(table["level"], value_set=pa.array(levels)))
+    keys, sentences = pa.array(list(REASONS)), pa.array(list(REASONS.values()))
+    message = sentences.take(pc.index_in(table["reason"].combine_chunks(), value_set=keys))
+    empty = pa.repeat(pa.scalar(""), table.num_rows)
+    return table.append_column("request_id", empty).append_column("message", message)
+
+
+class Lost:
+    """Where the events of one batch are that TikTok refused, or that nobody knows of."""
+
+    def __init__(self, batch: Batch, levels: Collection[str]) -> None:
+        self.request_id = batch.request_id
+        self.refused: dict[int, str] = {}
+        self.reasons: dict[int, str] = {}
+        if REFUSED in levels:
+            for position, code, message in batch.refused_positions:
+                self.refused[position] = str(message or "")
+                self.reasons[position] = f"refused_{code}" if code is not None else "refused"
+        is_unknown = UNKNOWN in levels and batch.status == BatchStatus.UNKNOWN
+        self.unknown: list[tuple[int, int]] = [tuple(pair) for pair in batch.open_ranges] if is_unknown else []
+
+    def look(self, position: int) -> tuple[str, str, str] | None:
+        """Return reason, level and message of the event at a position; None when it arrived."""
+        if position in self.refused:
+            return self.reasons[position], REFUSED, self.refused[position]
+        if any(start <= position < stop for start, stop in self.unknown):
+            return "unknown", UNKNOWN, UNKNOWN_MESSAGE
+        return None
+
+
+def _lost(run: Run, levels: Collection[str]) -> dict[int, Lost]:
+    """Return batch number → what of it was lost, for the batches where something was."""
+    batches = Batch.objects.filter(run=run).exclude(refused=0, unknown=0)
+    return {batch.number: Lost(batch, levels) for batch in batches.defer("error", "halves").iterator(chunk_size=500)}
+
+
+def _lost_rows(piece: pa.RecordBatch, lost: dict[int, Lost]) -> pa.Table:
+    """Return the rows of a piece of the spool whose events were lost."""
+    piece = piece.filter(pc.is_in(piece["batch"], value_set=pa.array(list(lost), pa.int32())))
+    found: list[tuple[Any, ...]] = []
+    for number, position, row in zip(*(piece[name].to_pylist() for name in ("batch", "position", "row")), strict=True):
+        seen = lost[number].look(position)
+        if seen is not None:
+            reason, level, message = seen
+            found.append((row, "", reason, "", level, lost[number].request_id, message))
+    schema = pa.schema([pa.field("row", pa.int64()), *(pa.field(name, pa.string()) for name in COLUMNS[1:])])
+    return pa.table([list(column) for column in zip(*found, strict=True)] or [[] for _ in COLUMNS], schema=schema)
+
+
+def _written(table: pa.Table) -> Iterator[str]:
+    """Yield a table's lines of CSV, if it has any."""
+    if not table.num_rows:
+        return
+    columns = [table["row"]] + [_harmless(table[name]) for name in COLUMNS[1:]]
+    buffer = BytesIO()
+    options = csv.WriteOptions(include_header=False, quoting_style="needed")
+    csv.write_csv(pa.table(columns, names=list(COLUMNS)), buffer, options)
+    yield buffer.getvalue().decode()
+
+
+def _harmless(column: Any) -> Any:
+    """Put a `'` before texts that a spreadsheet would run."""
+    text: Any = pc.fill_null(column, "")
+    return pc.if_else(pc.match_substring_regex(text, FORMULA), pc.binary_join_element_wise("'", text, ""), text)
+
+
+def run_text(result: dict[str, Any]) -> str:
+    """Return a result as people read it on a terminal."""
+    seconds = f" in {result['seconds']:,.1f} s" if result["seconds"] is not None else ""
+    label = RunStatus(result["status"]).label.lower()
+    lines = [f"Run {result['run']} of {result['orchestration']} ({result['tenant']}): {label}{seconds}"]
+    lines += _counts(result, "rows", ("selected", "rejected"), "rejected_by_reason")
+    lines += _counts(result, "rows", ("duplicates",), None)
+    lines += _counts(result, "values", ("warnings",), "warnings_by_reason")
+    lines += _counts(result, "events", ("events", "accepted", "refused", "unknown", "unsent"), None)
+    lines.append(f"  {'requests':<12}{result['requests']:>12,} ({result['attempts']:,} HTTP requests)")
+    lines += [
+        f"  {name:<12}{result[key]}" for name, key in (("rejects", "rejects_file"), ("note", "note")) if result[key]
+    ]
+    return "\n".join(lines + _error_lines(result["error"]))
+
+
+def _counts(result: dict[str, Any], unit: str, names: tuple[str, ...], reasons: str | None) -> list[str]:
+    lines = [f"  {name:<12}{result[name]:>12,} {unit}" for name in names]
+    for reason, count in sorted(result[reasons].items(), key=lambda pair: -pair[1]) if reasons else ():
+        lines.append(f"    {count:>12,} {reason}")
+    return lines
+
+
+def _error_lines(error: dict[str, Any] | None) -> list[str]:
+    if error is None:
+        return []
+    said = ", ".join(
+        text
+        for text in (
+            f"code {error['code']}" if error["code"] is not None else "",
+            error["message"],
+            f"request {error['request_id']}" if error["request_id"] else "",
+        )
+        if text
+    )
+    steps = [f"    {number}. {step}" for number, step in enumerate(error["steps"], 1)]
+    return [f"  {'error':<12}{error['sentence']}", *([f"  {'':<12}{said}"] if said else []), *steps]
