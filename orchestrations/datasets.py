@@ -118,12 +118,18 @@ def tables_now() -> dict[str, str]:
 
 
 def engine_for(
-    tenant: Tenant, tables: Mapping[str, str], work: Path, *, cancelled: Callable[[], bool] | None = None,
+    tenant: Tenant,
+    tables: Mapping[str, str],
+    work: Path,
+    *,
+    cancelled: Callable[[], bool] | None = None,
     seconds: float | None = None,
+    hidden: Mapping[str, set[str]] | None = None,
 ) -> AbstractContextManager[Engine]:
     """Open a locked-down engine that reads nothing but these tables (name → storage key) of the tenant.
 
-    `seconds` may shorten the time that a query has, for people who wait in front of a page.
+    `seconds` may shorten the time that a query has, for people who wait in front of a page. `hidden` (table →
+    columns) masks values before any SQL sees them, for people who may not see personal data.
     """
     prefix = f"{tenant.pk}/"
     if not all(key.startswith(prefix) for key in tables.values()):
@@ -134,10 +140,11 @@ def engine_for(
         limits=EngineLimits(
             memory=settings.HUB_QUERY_MEMORY,
             threads=settings.HUB_QUERY_THREADS,
-            seconds=settings.HUB_QUERY_SECONDS,
+            seconds=seconds or settings.HUB_QUERY_SECONDS,
             temp=settings.HUB_QUERY_TEMP,
             rows=settings.HUB_QUERY_ROWS,
         ),
         time_zone=tenant.time_zone,
         cancelled=cancelled,
+        hidden=hidden,
     )

@@ -168,7 +168,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
 
 
 def orchestration_delete(*, orchestration: Orchestration) -> None:
-    """Delete an orchestration with its runs and what they keep in storage; raise ValidationError while one is active."""
+    """Delete an orchestration with its runs and their storage; raise ValidationError while one is active."""
     active = Run.objects.filter(orchestration=orchestration, status__in=UNFINISHED_RUNS).first()
     if active is not None:
         raise ValidationError(f"Run {active.pk} of “{orchestration}” is not finished yet. Wait for it, or cancel it.")

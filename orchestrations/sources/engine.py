@@ -9,7 +9,7 @@ to be killed.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from orchestrations.sources.base import (
 )
 from orchestrations.sources.child import Child, Message
 from orchestrations.sources.guard import query_check
-from orchestrations.sources.masking import pii_columns
+from orchestrations.sources.masking import pii_columns, shown_sql
 from orchestrations.sources.messages import query_error, reserved_error
 
 START_SECONDS = 60
@@ -64,8 +64,12 @@ def engine_open(
     limits: EngineLimits | None = None,
     time_zone: str = "UTC",
     cancelled: Callable[[], bool] | None = None,
+    hidden: Mapping[str, Collection[str]] | None = None,
 ) -> Iterator["Engine"]:
     """Open an engine over exactly these files, named as the keys say.
+
+    `hidden` names columns (table → columns) whose values are masked before any SQL sees them, so that no alias,
+    function or filter of a query brings them back.
 
     `workdir` takes a private scratch directory (spill, unfinished snapshots) that is gone afterwards. `cancelled` is
     asked about every 0.1 s while a query runs. Raises SourceError for a bad time zone or names that differ in letter
@@ -81,7 +85,9 @@ def engine_open(
         )
     workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="engine-", dir=workdir.resolve()) as scratch:
-        engine = Engine(tables, Path(scratch), limits or EngineLimits(), time_zone, cancelled or (lambda: False))
+        engine = Engine(
+            tables, Path(scratch), limits or EngineLimits(), time_zone, cancelled or (lambda: False), hidden or {}
+        )
         try:
             yield engine
         finally:
@@ -98,6 +104,7 @@ class Engine:
         limits: EngineLimits,
         time_zone: str,
         cancelled: Callable[[], bool],
+        hidden: Mapping[str, Collection[str]],
     ) -> None:
         """Keep what the child process needs; it is started by the first request."""
         self.tables = {name: path.resolve() for name, path in tables.items()}
@@ -105,6 +112,7 @@ class Engine:
         self.limits = limits
         self.time_zone = time_zone
         self.cancelled = cancelled
+        self.hidden = hidden
         self.broken: set[str] = set()
         self._child: Child | None = None
 
@@ -202,7 +210,8 @@ class Engine:
     def _setup(self) -> Message:
         """Describe the locked-down database that the child opens."""
         views = {
-            name: f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet({literal(str(path))})"  # noqa: S608 (quoted)
+            name: f"CREATE VIEW {quoted(name)} AS SELECT {shown_sql(self.hidden.get(name, ()))} "  # noqa: S608 (quoted)
+            f"FROM read_parquet({literal(str(path))})"
             for name, path in self.tables.items()
         }
         return {

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestrations.sources.base import quoted
+
 DOTS = "•••"
 EMAIL = r"^\s*(?P<first>[^@\s])[^@]*@(?P<host>[^@.\s])[^@]*\.(?P<top>[A-Za-z0-9-]+)\s*$"
 PHONE = r"^\s*(?P<start>\+\d)?[\d().\s-]*(?P<end>\d\d)\s*$"
@@ -29,6 +31,20 @@ PII_NAME = re.compile(
 def pii_columns(columns: Iterable[str]) -> set[str]:
     """Name the columns that sound like personal data."""
     return {name for name in columns if PII_NAME.search(_snake(name))}
+
+
+def shown_sql(hidden: Collection[str]) -> str:
+    """Return the select list of a table whose `hidden` columns are masked: `j•••@•••`, `•••`; NULL stays NULL."""
+    masked = (f"{_masked_sql(quoted(name))} AS {quoted(name)}" for name in sorted(hidden))
+    return f"* REPLACE ({', '.join(masked)})" if hidden else "*"
+
+
+def _masked_sql(column: str) -> str:
+    text = f"CAST({column} AS VARCHAR)"
+    return (
+        f"CASE WHEN {column} IS NULL THEN NULL WHEN contains({text}, '@') "
+        f"THEN left(trim({text}), 1) || '{DOTS}@{DOTS}' ELSE '{DOTS}' END"
+    )
 
 
 def mask_table(table: pa.Table, columns: Collection[str]) -> pa.Table:
