@@ -5,10 +5,12 @@ creates tenants and people, under `/platform/`.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypedDict
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from django_scopes import scopes_disabled
@@ -16,6 +18,9 @@ from unfold.sites import UnfoldAdminSite
 
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import current_tenant
+
+
+View = Callable[..., HttpResponseBase]
 
 
 class NavigationItem(TypedDict):
@@ -65,10 +70,20 @@ class PlatformSite(HubSite):
     index_title = "Platform"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Let platform superusers in; for everybody else the pages do not exist."""
-        if request.user.is_authenticated and not request.user.is_superuser:
-            raise Http404
+        """Let platform superusers in."""
         return request.user.is_active and request.user.is_superuser
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Make the pages not exist for people who are logged in and no superusers."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise Http404
+            return inner(request, *args, **kwargs)
+
+        return guarded
 
 
 tenant_site = TenantSite(name="admin")
