@@ -29,8 +29,10 @@ TIMESTAMP = re.compile(
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SIGNIFICANT = Context(prec=15, rounding=ROUND_HALF_UP)
 WIDE = Context(prec=400, rounding=ROUND_HALF_UP)
+DECIMALS = 10
 SMALLEST = Decimal("1e-10")
-LARGEST = Decimal("1e18")
+LARGEST = Decimal("999999999999999500")
+"""What would be rounded to 19 digits before the point; sums of such numbers stay within the engine's decimals."""
 
 
 @lru_cache(maxsize=CACHE)
@@ -74,15 +76,20 @@ def number(text: str) -> str:
     value = Decimal(text)
     if value < 0:
         return "!negative_number"
-    value = SIGNIFICANT.plus(value)
     if value >= LARGEST:
         return "!number_too_large"
+    return "=" + plain(value)
+
+
+def plain(value: Decimal) -> str:
+    """Write a number ≥ 0 without exponent: 15 significant digits, at most 10 after the point."""
     if value.adjusted() < -30:
-        return "=0"
-    if value.as_tuple().exponent < SMALLEST.as_tuple().exponent:  # type: ignore[operator]
+        return "0"
+    value = SIGNIFICANT.plus(value)
+    if value.as_tuple().exponent < -DECIMALS:  # type: ignore[operator] - it is finite
         value = value.quantize(SMALLEST, context=WIDE)
-    plain = f"{value:f}"
-    return "=" + (plain.rstrip("0").rstrip(".") if "." in plain else plain)
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @lru_cache(maxsize=CACHE)
@@ -119,8 +126,8 @@ def unix_seconds(value: Decimal) -> int | None:
     """Tell seconds, milliseconds, microseconds and nanoseconds apart by magnitude; floor to seconds."""
     if value.adjusted() > 19:
         return None
-    for power, limit in ((0, 11), (3, 14), (6, 17), (9, 20)):
-        if abs(value) < Decimal(10) ** limit:
+    for power, limit in ((0, 10**11), (3, 10**14), (6, 10**17), (9, 9 * 10**18)):
+        if abs(value) < limit:
             return int((value / Decimal(10) ** power).to_integral_value("ROUND_FLOOR"))
     return None
 

@@ -83,3 +83,8 @@ def as_text(x: str, duckdb_type: str, kind: Kind = Kind.TEXT) -> str:
             return f"strftime({x} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
         case _:
             return f"{x}::VARCHAR"
+
+
+def as_shown(x: str, native: str) -> str:
+    """Write a value of a native type for people; never in the session's own time zone."""
+    return as_text(x, native) if native == "TIMESTAMP WITH TIME ZONE" else f"{x}::VARCHAR"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from zoneinfo import ZoneInfoNotFoundError
 
+from destinations.preparation.assembly import CONTENT_TYPE, CONTENTS, CURRENCY, LIMITED, VALUE, Assembly
 from destinations.preparation.contract import Context, Declaration, Settings
 from destinations.preparation.errors import PreparationError
 from destinations.preparation.fields import Field, Kind, Required
@@ -27,6 +28,12 @@ WEEK = 7 * DAY
 ID_LENGTH = 32
 PER_ROW = frozenset({"event", "event_time"})
 """Required of every row; other required fields may come from another row of the same event."""
+
+LEAD = "hub_lead_of_event"
+"""Column of a gathered relation: the first row of the row's event."""
+
+MADE = frozenset({VALUE, CURRENCY, CONTENT_TYPE, LIMITED})
+"""Made from the whole group rather than taken from its first row."""
 
 LINE = "CASE WHEN {price} IS NOT NULL THEN {price}::DECIMAL(28, 10) * coalesce({quantity}, '1')::DECIMAL(10, 0) END"
 LINE_LIMIT = "1000000000000000000::DECIMAL(38, 10)"
@@ -186,26 +193,70 @@ class EventSql:
         given = self.parts.value("event_id")
         return digest if given == "NULL" else f"CASE WHEN {given} IS NULL THEN {digest} END"
 
-    def rows(self, relation: str) -> str:
-        """One JSON text per row: columns _row, issues, old, json (NULL where rejected). `relation` has `_ordinal`."""
-        first = ", ".join([self.row_verdict, *self.event_level])
-        return f"""{self.stages("_ordinal", relation).sql},
-            judged AS (SELECT *, coalesce({first}) AS verdict FROM ready),
-            made AS (SELECT *, {self.amount} AS amount, {self.item} AS item, {self.generated} AS generated FROM judged)
+    def _judged(self, relation: str, ordinal: str, extra: str = "") -> str:
+        """Chain up to `made`: verdict of the row alone, item, generated id."""
+        chain = self.stages(f"{ordinal} AS _ordinal{extra}", relation).sql
+        return f"""{chain}, judged AS (SELECT *, {self.row_verdict} AS verdict FROM ready),
+            made AS (SELECT *, {self.item} AS item, {self.generated} AS generated FROM judged)"""
+
+    def rows(self, ordinal: str) -> str:
+        """Select one JSON text per row: _row, issues, old, json (NULL where rejected). `ordinal` is SQL over `_row`."""
+        event_level = ", ".join(["verdict", *self.event_level])
+        object_ = object_sql(self._payload({CONTENTS: "item"} | self.fragments))
+        return f"""{self._judged(self.relation, ordinal)},
+            final AS (SELECT * REPLACE (coalesce({event_level}) AS verdict), {self.amount} AS amount FROM made)
             SELECT _row, CASE WHEN verdict IS NOT NULL THEN [{issue(self.parts, "verdict")}]
                     ELSE {warnings(self.parts, self.always)} END AS issues,
-                verdict IS NULL AND {self.parts.value("timestamp")} < {self.context.now - WEEK} AS old,
-                CASE WHEN verdict IS NULL THEN concat('{{', {object_sql(self._ready_tree())}, '}},') END AS json FROM made"""
+                coalesce(verdict IS NULL AND {self.parts.value("timestamp")} < {self.context.now - WEEK}, false) AS old,
+                CASE WHEN verdict IS NULL THEN concat('{{', {object_}, '}},') END AS json FROM final"""
 
-    def _ready_tree(self) -> dict[str, object]:
-        nested = {path: sql for path, sql in self.fragments.items() if "contents[]" not in path}
-        if self.item != "NULL":
-            nested = {"properties.contents[].members": "item"} | nested
-        order = ["event", "event_time", "event_id", "user", "properties", "page", "limited_data_use"]
-        made = tree(nested)
-        return {key: made[key] for key in order if key in made}
+    def groups(self, relation: str, ordinal: str) -> str:
+        """Select what events are grouped from: keys, verdicts and one column per fragment. Rows of an event stand together."""
+        needs = [f"CASE WHEN need IS NOT NULL THEN {issue(self.parts, 'need')} END" for _ in self.event_level]
+        needs = [text.replace("need", f"need_{index}_text") for index, text in enumerate(needs)]
+        texts = "".join(f", {sql} AS need_{index}_text" for index, sql in enumerate(self.event_level))
+        fragments = {target: sql for target, sql in self.fragments.items() if target not in MADE}
+        columns = {
+            "key_event": self.parts.value("event"),
+            "key_id": self.parts.value("event_id"),
+            "valid": "verdict IS NULL",
+            "old": f"coalesce({self.parts.value('timestamp')} < {self.context.now - WEEK}, false)",
+            "issues": f"""CASE WHEN verdict IS NOT NULL THEN [{issue(self.parts, "verdict")}]
+                ELSE {warnings(self.parts, self.always)} END""",
+            "same": "_same",
+            "item": self.item,
+            "amount": self.parts.value("value"),
+            "line": self.line,
+            CURRENCY: self.parts.value("currency"),
+            CONTENT_TYPE: self.parts.value("content_type"),
+            LIMITED: self.parts.value("limited_data_use"),
+            **{f"need_{index}": sql for index, sql in enumerate(needs)},
+            **{target: sql for target, sql in fragments.items() if "contents[]" not in target},
+        }
+        given = ", ".join(
+            f"{sql} AS {name(alias)}" for alias, sql in columns.items() if sql != "NULL" or alias == "key_id"
+        )
+        lead = "_row" if relation is self.relation else LEAD
+        every = ", ".join(name(column) for column in self.columns)
+        return f"""{self._judged(relation, ordinal, f", {lead} AS _lead, hash({every}) AS _same")}, final AS (SELECT *{texts} FROM made)
+            SELECT _row, _lead, {given} FROM final"""
 
     @property
-    def every_column(self) -> str:
-        """SQL that is equal for rows that are equal in every column of the query."""
-        return f"hash({', '.join(name(column) for column in self.columns)})"
+    def assembly(self) -> Assembly:
+        """How the columns of `groups` become texts again."""
+        names = {target: target for target in self.fragments}
+        limited = {LIMITED: LIMITED} if self.field(LIMITED).applies(self.source) else {}
+        defaults = {
+            CURRENCY: self.field("currency").default or "",
+            CONTENT_TYPE: self.field("content_type").default or "",
+        }
+        nested = self._payload({CONTENTS: CONTENTS} | names | limited)
+        return Assembly(nested, defaults, bool(self.settings.get(LIMITED)), len(self.event_level))
+
+    def _payload(self, parts: dict[str, str]) -> dict[str, object]:
+        """Nest fragments in declared order, contents as one."""
+        order = ["event", "event_time", "event_id", "user", "properties", "page", LIMITED]
+        made = tree({path: sql for path, sql in parts.items() if path == CONTENTS or "contents[]" not in path})
+        if self.item == "NULL":
+            made.get("properties", {}).pop("contents[]", None)
+        return {key: made[key] for key in order if made.get(key)}

@@ -9,7 +9,8 @@ from destinations.preparation.bodies import Cutter, body_events, body_slice, ope
 from destinations.preparation.contract import Context, Declaration, Issues, Piece, Prepared, Progress, Settings
 from destinations.preparation.errors import PreparationError
 from destinations.preparation.event_sql import EventSql
-from destinations.preparation.streams import row_by_row
+from destinations.preparation.repeats import gathered, ordinals, repeats
+from destinations.preparation.streams import grouped, row_by_row
 
 __all__ = ["Context", "Issues", "Prepared", "Progress", "body_events", "body_slice", "prepare"]
 
@@ -37,7 +38,7 @@ def prepare(
     cutter = Cutter(opening(settings), context.limits)
     try:
         with careful.registered(con):
-            yield from row_by_row(con, sql, cutter)
+            yield from _prepare(con, sql, cutter)
     except duckdb.InterruptException:
         raise PreparationError("Preparation was interrupted.") from None
     except duckdb.OutOfMemoryException:
@@ -45,3 +46,14 @@ def prepare(
     except duckdb.Error as error:
         # The engine's own text may quote values of a row.
         raise PreparationError(f"The engine could not read the rows ({type(error).__name__}).") from None
+
+
+def _prepare(con: duckdb.DuckDBPyConnection, sql: EventSql, cutter: Cutter) -> Iterator[Piece]:
+    """Take the short way where every row is an event by itself."""
+    found = repeats(con, sql)
+    with ordinals(con, sql) as ordinal:
+        if not found.found:
+            yield from row_by_row(con, sql, ordinal, cutter)
+            return
+        relation = sql.relation if found.together else gathered(con, sql)
+        yield from grouped(con, sql, relation, ordinal, cutter)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from destinations.preparation.columns import raw_columns
+from destinations.preparation.columns import as_shown, raw_columns
 from destinations.preparation.fields import Field, Kind
 from destinations.preparation.kernels import KERNELS, LAYERS, Column, Kernel, Setup
 
@@ -58,7 +58,7 @@ def stages(fields: Iterable[Field], relation: str, columns: Mapping[str, str], s
                 raw = f"{prefix}_raw"
                 raws[raw] = sql
                 column = Column(field, raw, prefix, native)
-                shown = raw if native == "VARCHAR" else f"{raw}::VARCHAR"
+                shown = raw if native == "VARCHAR" else as_shown(raw, native)
                 readings.append(Reading(column, KERNELS[field.kind](column, setup), shown))
     return Stages(tuple(readings), _chain(raws, readings, relation, extra))
 

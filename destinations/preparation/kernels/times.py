@@ -66,17 +66,13 @@ def _floor(moment: str) -> str:
 
 
 def _unix(x: str, native: str) -> str:
-    if native in WHOLE:
-        return _magnitude(f"{x}::BIGINT") if native != "UBIGINT" else _magnitude(f"try_cast({x} AS BIGINT)")
-    if native in HUGE:
+    if native in WHOLE | HUGE:
         return _magnitude(f"try_cast({x} AS BIGINT)")
-    if native in ("DOUBLE", "FLOAT") or native.startswith("DECIMAL"):
-        return _magnitude(f"try_cast({x} AS DOUBLE)", "/")
-    return "NULL::BIGINT"
+    return _magnitude(f"try_cast(floor({x}) AS BIGINT)")
 
 
-def _magnitude(x: str, divide: str = "//") -> str:
+def _magnitude(x: str) -> str:
     """Tell seconds, ms, µs and ns apart: seconds have at most 11 digits until the year 5138."""
-    scaled = f"""CASE WHEN abs({x}) < 100000000000 THEN {x} WHEN abs({x}) < 100000000000000 THEN {x} {divide} 1000
-        WHEN abs({x}) < 100000000000000000 THEN {x} {divide} 1000000 ELSE {x} {divide} 1000000000 END"""
-    return scaled if divide == "//" else f"try_cast(floor({scaled}) AS BIGINT)"
+    return f"""CASE WHEN abs({x}) < 100000000000 THEN {x} WHEN abs({x}) < 100000000000000 THEN {x} // 1000
+        WHEN abs({x}) < 100000000000000000 THEN {x} // 1000000
+        WHEN abs({x}) < 9000000000000000000 THEN {x} // 1000000000 END"""
