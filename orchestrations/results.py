@@ -172,8 +172,10 @@ def _lost_rows(piece: pa.RecordBatch, lost: dict[int, Lost]) -> pa.Table:
         if seen is not None:
             reason, level, message = seen
             found.append((row, "", reason, "", level, lost[number].request_id, message))
-    schema = pa.schema([pa.field("row", pa.int64()), *(pa.field(name, pa.string()) for name in COLUMNS[1:])])
-    return pa.table([list(column) for column in zip(*found, strict=True)] or [[] for _ in COLUMNS], schema=schema)
+    fields: list[Any] = [pa.field("row", pa.int64()), *(pa.field(name, pa.string()) for name in COLUMNS[1:])]
+    return pa.table(
+        [list(column) for column in zip(*found, strict=True)] or [[] for _ in COLUMNS], schema=pa.schema(fields)
+    )
 
 
 def _written(table: pa.Table) -> Iterator[str]:
