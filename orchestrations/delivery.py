@@ -15,18 +15,19 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db import DatabaseError, transaction
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from destinations.services import client_open
 from destinations.specs import get as spec_get
-from destinations.tiktok.errors import TikTokError
+from destinations.tiktok.errors import ConfigurationError, CredentialError, TikTokError
+from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunStage
-from orchestrations.finishing import run_finish
+from orchestrations.finishing import run_fail, run_finish
 from orchestrations.leases import Lease, LeaseLostError, lease_held
 from orchestrations.models import Batch, Run
-from orchestrations.spool import Spool
+from orchestrations.spool import Spool, SpoolError
 from orchestrations.verdicts import ALIKE_LIMIT, RUN_BUDGET, Effect, Outcome, Shipment, error_record, verdict_apply
 
 logger = logging.getLogger(__name__)
@@ -65,8 +66,12 @@ def run_deliver(run_id: int) -> bool:
             return Delivery(lease).work()
         except LeaseLostError:
             logger.warning("run %s was taken over by another worker", run_id)
-        except TikTokError as error:  # the client could not even be opened
+        except TikTokError as error:  # there is no client to send with
             run_finish(lease, fatal=error_record(error))
+        except DatabaseError:  # the sweeper hands the run on when the database is back
+            raise
+        except Exception as error:  # whatever it is, another try would end the same way
+            run_fail(lease, error)
         return False
 
 
@@ -90,6 +95,8 @@ class Delivery:
     def work(self) -> bool:
         """Send until nothing is due, time is up or the run must stop; then say what comes next."""
         self._recover()
+        if self.run.credential is None:
+            raise CredentialError("The credential that this run was started with was deleted. Start a new run.")
         with client_open(self.run.credential, connections=self.connections, share=str(self.run.tenant_id)) as client:
             self.client = client
             with ThreadPoolExecutor(self.connections, thread_name_prefix="tiktok") as pool:
@@ -97,7 +104,7 @@ class Delivery:
                     self._land()
         self.lease.check()
         # Nothing is in the air any more: what waits for its second half is simply due.
-        Batch.objects.filter(run=self.run, status=BatchStatus.SENDING).update(status=BatchStatus.PENDING)
+        self._own().filter(status=BatchStatus.SENDING).update(status=BatchStatus.PENDING)
         return self._settle()
 
     @property
@@ -107,15 +114,17 @@ class Delivery:
 
     def _recover(self) -> None:
         """Take back what a worker that died had in the air: it may have arrived."""
-        Batch.objects.filter(run=self.run, status=BatchStatus.SENDING).update(
-            status=BatchStatus.PENDING, uncertain=True
-        )
+        self._own().filter(status=BatchStatus.SENDING).update(status=BatchStatus.PENDING, uncertain=True)
+
+    def _own(self) -> "QuerySet[Batch]":
+        """Return the run's batches while this worker holds the run: one that was only thought dead changes none."""
+        return Batch.objects.filter(run__in=Run.objects.filter(self.lease.held()))
 
     def _launch(self, pool: ThreadPoolExecutor) -> bool:
         """Fill the free connections with what is due; return whether there is anything to wait for."""
         self.lease.check()
         if not self.stopping:
-            if len(self.reserve) < self.connections // 2:
+            if 2 * len(self.reserve) < self.connections:
                 self.reserve.extend(self._claim(self.connections))
             self.reserve.extendleft(self._halves())
             while self.reserve and len(self.flying) < self.connections:
@@ -148,7 +157,9 @@ class Delivery:
         """Mark the next due batches as being sent and return them."""
         due = Q(status=BatchStatus.PENDING) | Q(status=BatchStatus.WAITING, next_attempt_at__lte=timezone.now())
         batches = list(Batch.objects.filter(due, run=self.run).order_by("number")[:count])
-        Batch.objects.filter(pk__in=[batch.pk for batch in batches]).update(status=BatchStatus.SENDING)
+        claimed = self._own().filter(pk__in=[batch.pk for batch in batches]).update(status=BatchStatus.SENDING)
+        if claimed != len(batches):
+            raise LeaseLostError
         for batch in batches:
             batch.status = BatchStatus.SENDING
             self.batches[batch.pk] = batch
@@ -156,15 +167,20 @@ class Delivery:
 
     def _ship(self, shipment: Shipment) -> Outcome:
         """Send one range of a batch; runs in a thread and touches no database."""
-        body = self.spool.body_read(shipment.number)
-        if not shipment.whole:
-            body = self.spec.body_slice(body, range(shipment.start, shipment.stop))
         sent_at, begun = timezone.now(), time.monotonic()
         try:
+            body = self._body(shipment)
             answer = self.spec.send(self.client, body, self.run.inputs["settings"])
         except TikTokError as error:
             return Outcome(shipment, sent_at, time.monotonic() - begun, error=error)
         return Outcome(shipment, sent_at, time.monotonic() - begun, answer=answer)
+
+    def _body(self, shipment: Shipment) -> bytes:
+        try:
+            body = self.spool.body_read(shipment.number)
+        except SpoolError as error:
+            raise ConfigurationError(str(error), resolution=ResolutionKey.PREPARED_DATA_LOST) from None
+        return body if shipment.whole else self.spec.body_slice(body, range(shipment.start, shipment.stop))
 
     def _land(self) -> None:
         """Take in what has come back; record it in groups, since a transaction costs more than a request."""
@@ -196,30 +212,30 @@ class Delivery:
                 raise LeaseLostError
             for batch in touched:
                 Batch.objects.filter(pk=batch.pk).update(**{name: getattr(batch, name) for name in RECORDED})
-            self._judge(effects)
+            self._judge(touched, effects)
         for batch in touched:
             if batch.status != BatchStatus.SENDING:
                 del self.batches[batch.pk]
 
-    def _judge(self, effects: list[Effect]) -> None:
+    def _judge(self, batches: list[Batch], effects: list[Effect]) -> None:
         """Stop the run where an error or too many refusals say that no row is to blame."""
-        for effect in effects:
+        for batch, effect in zip(batches, effects, strict=True):
             if effect.alike:
                 alike = self.run.refused_alike
                 alike[effect.alike] = alike.get(effect.alike, 0) + 1
                 Run.objects.filter(pk=self.run.pk).update(refused_alike=alike)
+                if alike[effect.alike] >= ALIKE_LIMIT:
+                    self.fatal = dict(batch.error)
             if effect.fatal is not None:
                 self.fatal = error_record(effect.fatal)
-        if not self.fatal and any(count >= ALIKE_LIMIT for count in self.run.refused_alike.values()):
-            self.fatal = self._last_error()
-        if not self.fatal and any(effect.bisections for effect in effects):
-            spent = Run.objects.values_list("bisections", flat=True).get(pk=self.run.pk)
-            if spent >= RUN_BUDGET and Batch.objects.filter(run=self.run, status__in=UNFINISHED_BATCHES).exists():
-                self.fatal = self._last_error()
+        refused = [batch for batch, effect in zip(batches, effects, strict=True) if effect.bisections and batch.error]
+        if refused and not self.fatal and self._budget_spent():
+            self.fatal = dict(refused[-1].error)
 
-    def _last_error(self) -> dict[str, object]:
-        batch = Batch.objects.filter(run=self.run, refused__gt=0).first() or self.run.batches.exclude(error={}).first()
-        return dict(batch.error) if batch else {}
+    def _budget_spent(self) -> bool:
+        """Say whether the run has used up its requests for finding bad rows while something is still open."""
+        spent = Run.objects.values_list("bisections", flat=True).get(pk=self.run.pk)
+        return spent >= RUN_BUDGET and Batch.objects.filter(run=self.run, status__in=UNFINISHED_BATCHES).exists()
 
     def _next_due(self) -> datetime | None:
         waiting = Batch.objects.filter(run=self.run, status=BatchStatus.WAITING)

@@ -1,10 +1,11 @@
 """End a run: give every event its last verdict, add up, and say in one word how it went."""
 
 import logging
+import traceback
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from destinations.services import credential_expire
@@ -42,7 +43,9 @@ def run_finish(lease: Lease, *, fatal: dict[str, Any] | None = None) -> Run:
 def _batches_close(run: Run) -> int:
     """Close what is still open: unknown where TikTok may have it, else not sent; return the events now unknown."""
     unknown = 0
-    for batch in Batch.objects.filter(run=run, status__in=UNFINISHED_BATCHES, uncertain=True):
+    # What a worker that died had in the air may have arrived as well.
+    uncertain = Q(uncertain=True) | Q(status=BatchStatus.SENDING)
+    for batch in Batch.objects.filter(uncertain, run=run, status__in=UNFINISHED_BATCHES):
         unknown += batch_unknown(batch)
         batch.save(update_fields=["status", "unknown"])
     Batch.objects.filter(run=run, status__in=UNFINISHED_BATCHES).update(status=BatchStatus.UNSENT)
@@ -54,9 +57,22 @@ def _unsent_error(run: Run) -> dict[str, Any]:
     lost = Batch.objects.filter(run=run, status__in=(BatchStatus.UNSENT, BatchStatus.UNKNOWN)).exclude(error={}).first()
     if lost is not None:
         return dict(lost.error)
+    if run.refused and not run.accepted:
+        return dict(Batch.objects.filter(run=run, refused__gt=0).values_list("error", flat=True)[0])
     if run.selected and not run.events:
         return local_error("no_eligible_rows", "No row of the query can be sent: all of them were rejected.")
     return {}
+
+
+def run_fail(lease: Lease, error: Exception) -> Run:
+    """End the run this worker holds because of something unforeseen, which would come again at every further try.
+
+    The log gets the class and the way through the code, never the error's own text: it may quote a value of a row.
+    """
+    way = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("run %s ended by %s\n%s", lease.run.pk, type(error).__name__, way)
+    sentence = f"The run stopped because of a fault that was not foreseen ({type(error).__name__})."
+    return run_finish(lease, fatal=local_error("unexpected", sentence, kind=type(error).__name__))
 
 
 def local_error(

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from destinations.preparation.contract import Context, Issues, Prepared, Progress
@@ -19,10 +19,10 @@ from destinations.preparation.errors import PreparationError
 from destinations.specs import get as spec_get
 from orchestrations.choices import RunStage
 from orchestrations.datasets import engine_for
-from orchestrations.finishing import local_error, run_finish
+from orchestrations.finishing import local_error, run_fail, run_finish
 from orchestrations.leases import Lease, LeaseLostError, lease_held
 from orchestrations.models import Batch, Run
-from orchestrations.sources import QueryCancelledError, QueryError, Snapshot
+from orchestrations.sources import QueryCancelledError, Snapshot, SourceError
 from orchestrations.spool import ISSUES, ROWS, Spool, TableWriter, workdir
 
 logger = logging.getLogger(__name__)
@@ -45,13 +45,17 @@ def run_prepare(run_id: int) -> bool:
             logger.warning("run %s was taken over by another worker", run_id)
         except CancelledError:
             run_finish(lease)
-        except QueryError as error:
+        except SourceError as error:
             cancelled = isinstance(error, QueryCancelledError)
             run_finish(
                 lease, fatal=None if cancelled else local_error("query_failed", error.sentence, detail=error.hint)
             )
         except PreparationError as error:
             run_finish(lease, fatal=local_error("preparation_failed", str(error)))
+        except DatabaseError:  # the sweeper hands the run on when the database is back
+            raise
+        except Exception as error:  # whatever it is, another try would end the same way
+            run_fail(lease, error)
         return False
 
 

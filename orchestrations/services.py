@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 
-from destinations.models import destinations_usable_by
+from destinations.models import Credential, Destination, destinations_usable_by
 from destinations.specs.base import SettingsError
 from orchestrations.choices import UNFINISHED_RUNS, BatchStatus, QueryStatus, RunStage, RunStatus, RunTrigger
 from orchestrations.doorbell import ring
@@ -70,12 +70,7 @@ def run_start(
     if not orchestration.enabled:
         raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
     settings = orchestration_check(orchestration, membership)
-    credential = orchestration.destination.credential
-    if not credential.is_usable:
-        raise ValidationError(
-            f"The credential “{credential}” is {credential.get_status_display().lower()}. "
-            "An administrator has to authorise it again before anything can be sent."
-        )
+    credential = credential_usable(orchestration.destination)
     with transaction.atomic():
         _refuse_overlap(orchestration)
         run = Run.objects.create(
@@ -89,6 +84,17 @@ def run_start(
         )
         ring(run)
     return run
+
+
+def credential_usable(destination: Destination) -> Credential:
+    """Return the credential of a destination; raise ValidationError while it waits to be authorised again."""
+    credential = destination.credential
+    if not credential.is_usable:
+        raise ValidationError(
+            f"The credential “{credential}” is {credential.get_status_display().lower()}. "
+            "An administrator has to authorise it again before anything can be sent."
+        )
+    return credential
 
 
 def _refuse_overlap(orchestration: Orchestration) -> None:
@@ -127,12 +133,15 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
     """Go on with a run that ended early, from the same inputs: send what was not sent or is unknown.
 
     Unknown events leave with the same event ids, which TikTok drops if it has them. Raise ValidationError when there
-    is nothing to retry, PermissionDenied when the destination is not open to the member.
+    is nothing to retry or nothing may be sent now, PermissionDenied when the destination is not open to the member.
     """
     if run.status not in {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}:
         raise ValidationError(f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to retry.")
     if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
         raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
+    if not run.orchestration.destination.enabled:
+        raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
+    credential = credential_usable(run.orchestration.destination)
     batches = Batch.objects.filter(run=run, status__in=AGAIN)
     if run.prepared_at is not None and not batches.exists():
         raise ValidationError(f"Everything of run {run.pk} has its verdict: there is nothing to retry.")
@@ -160,7 +169,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
             finished_at=None,
             lease_until=None,
             lease_token="",
-            credential=run.orchestration.destination.credential,
+            credential=credential,
         )
         ring(run)
     run.refresh_from_db()

@@ -31,6 +31,16 @@ ISSUES = pa.schema(
 LEVEL = 1  # zstd: bodies are written once and read once, speed counts for more than size
 
 
+class SpoolError(Exception):
+    """A prepared request body cannot be read: its file was deleted or is damaged."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"The prepared request {number} of this run can no longer be read from storage. "
+            "Start a new run: it prepares everything anew."
+        )
+
+
 class Spool:
     """One run's part of the spool, under the storage prefix `prefix`."""
 
@@ -44,11 +54,14 @@ class Spool:
         default_storage.save(self.body_path(number), ContentFile(packed))
 
     def body_read(self, number: int) -> bytes:
-        """Return a request body; raise FileNotFoundError when it was deleted."""
-        with default_storage.open(self.body_path(number)) as file:
-            packed = file.read()
-        size = int.from_bytes(packed[:8], "little")
-        return bytes(pa.decompress(packed[8:], size, codec="zstd", asbytes=True))
+        """Return a request body; raise SpoolError when it is gone or damaged."""
+        try:
+            with default_storage.open(self.body_path(number)) as file:
+                packed = file.read()
+            size = int.from_bytes(packed[:8], "little")
+            return bytes(pa.decompress(packed[8:], size, codec="zstd", asbytes=True))
+        except (OSError, ValueError, pa.ArrowException):
+            raise SpoolError(number) from None
 
     def body_path(self, number: int) -> str:
         """Return the storage key of a body."""

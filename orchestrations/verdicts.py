@@ -184,5 +184,7 @@ def _range_done(batch: Batch, shipment: Shipment) -> None:
         batch.status = BatchStatus.SENDING
     elif batch.refused == batch.events:
         batch.status = BatchStatus.REFUSED
+    elif batch.refused:
+        batch.status = BatchStatus.PARTLY
     else:
-        batch.status = BatchStatus.PARTLY if batch.refused else BatchStatus.ACCEPTED
+        batch.status, batch.error = BatchStatus.ACCEPTED, {}

@@ -30,6 +30,7 @@ class ResolutionKey(StrEnum):
     AUTHORIZATION_EXPIRED = "authorization_expired"
     NOT_REACHABLE = "not_reachable"
     QUERY_FAILED = "query_failed"
+    PREPARED_DATA_LOST = "prepared_data_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,14 @@ _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
         (
             "Check that the operator's TIKTOK_API_URL is TikTok's, or the emulator's, full address.",
             "Report it to the operator of this product with the request ID and the return code.",
+        ),
+    ),
+    ResolutionKey.PREPARED_DATA_LOST: (
+        "Prepared requests are gone",
+        "What this run had prepared was deleted from storage, or damaged there; TikTok is not the cause.",
+        (
+            "Start a new run: it prepares everything anew, and TikTok counts events that it already has once.",
+            "Ask the operator whether files are deleted from the storage that HUB_STORAGE_URL names.",
         ),
     ),
     ResolutionKey.APP_NOT_ACCEPTED: (
