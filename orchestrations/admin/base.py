@@ -54,6 +54,12 @@ class PageAdmin(TenantModelAdmin):
     """A model's pages in the tenant, with pages of our own beside Django's."""
 
     actions = ()
+    list_before_template = "orchestrations/empty.html"
+    empty_title = ""
+    empty_text = ""
+
+    class Media:
+        css = {"all": ("orchestrations/pages.css",)}  # noqa: RUF012
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offer no actions on many objects at once: each is changed, run or deleted on its own page."""

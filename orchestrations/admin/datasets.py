@@ -29,6 +29,8 @@ class DatasetAdmin(PageAdmin):
     change_form_template = "orchestrations/dataset/form.html"
     list_display = ("name", "row_count", "size", "filename", "loaded_at", "description")
     search_fields = ("name", "description", "filename")
+    empty_title = "No dataset yet"
+    empty_text = "Upload a CSV, Parquet or JSON lines file: it becomes a table that queries select from."
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

@@ -45,6 +45,11 @@ class OrchestrationAdmin(PageAdmin):
     list_select_related = ("query", "destination")
     list_filter = ("enabled",)
     search_fields = ("name", "description", "query__name", "destination__name")
+    empty_title = "No orchestration yet"
+    empty_text = (
+        "An orchestration sends the rows of an active query to a destination that is open to you. Create one, send a "
+        "sample, then run it."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Orchestration]:
         """Return the orchestrations whose destination is open to this person, with their last run."""

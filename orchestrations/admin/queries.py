@@ -34,6 +34,11 @@ class QueryAdmin(PageAdmin):
     list_display = ("name", "state", "fields_found", "used_by", "changed_at")
     list_filter = ("status",)
     search_fields = ("name", "description")
+    empty_title = "No query yet"
+    empty_text = (
+        "A query is SQL over the datasets; the names of its columns say what goes where. Upload a dataset first, then "
+        "write one here."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Query]:
         """Return the queries with the number of orchestrations that use them."""

@@ -26,6 +26,7 @@ from orchestrations.admin.progress import (
 from orchestrations.admin.troubles import run_trouble
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunStatus, RunTrigger
 from orchestrations.models import Batch, Run
+from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING, run_issues_csv
 from orchestrations.services import AGAIN, run_cancel, run_retry, run_start
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.shell import tenant_site
@@ -34,7 +35,7 @@ from tiktok_hub.tenancy.policies import is_admin
 from tiktok_hub.tenancy.scope import tenant_scope
 
 BATCHES_PER_PAGE = 25
-CSV_LEVELS = ("reject", "warning", "duplicate")
+CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
 VIEW, OPERATE, DOWNLOAD = "orchestrations.view_run", "orchestrations.run_orchestration", "orchestrations.download_run"
 
 
@@ -48,6 +49,8 @@ class RunAdmin(PageAdmin):
     list_per_page = 50
     search_fields = ("orchestration__name",)
     search_help_text = "Name of the orchestration"
+    empty_title = "Nothing has run yet"
+    empty_text = "Open an orchestration and send a sample of ten rows first; what becomes of them is shown here."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Return the runs whose destination is open to this person."""
@@ -150,7 +153,7 @@ class RunAdmin(PageAdmin):
             "can_retry": operates and run.is_finished and run.status in retryable and again,
             "can_restart": operates and run.is_finished,
             "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at is not None,
-            "has_issues": bool(run.rejected or run.warnings or run.duplicates),
+            "has_issues": bool(run.rejected or run.warnings or run.duplicates or run.refused or run.unknown),
         }
 
     def batches(self, request: HttpRequest, run: Run) -> HttpResponse:
@@ -175,8 +178,6 @@ class RunAdmin(PageAdmin):
 
     def issues(self, request: HttpRequest, run: Run) -> HttpResponseBase:
         """Stream what was rejected, warned about or left out as CSV; values in it are masked for everybody."""
-        from orchestrations.results import run_issues_csv
-
         asked = [level for level in request.GET.getlist("level") if level in CSV_LEVELS]
         response = StreamingHttpResponse(
             _inside(run.tenant, lambda: run_issues_csv(run, asked or list(CSV_LEVELS))),

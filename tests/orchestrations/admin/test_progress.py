@@ -1,0 +1,70 @@
+"""What the run page works out from a run."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrations.admin.progress import events_sum, reasons, rows_sum, run_funnel, run_progress, run_steps
+from orchestrations.choices import RunStage, RunStatus
+from orchestrations.models import Run
+
+START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+PREPARED = {"started_at": START, "prepared_at": START, "selected": 100, "rejected": 7, "duplicates": 3, "events": 80}
+
+
+@pytest.mark.parametrize(
+    ("fields", "states"),
+    [
+        ({"stage": RunStage.WAITING}, ["now", "todo", "todo", "todo", "todo"]),
+        ({"stage": RunStage.DELIVERING}, ["done", "done", "done", "now", "todo"]),
+        ({"stage": RunStage.FINISHED, "status": RunStatus.SUCCEEDED}, ["done"] * 5),
+        ({"stage": RunStage.FINISHED, "status": RunStatus.CANCELLED}, ["stopped", "todo", "todo", "todo", "todo"]),
+        (
+            {"stage": RunStage.FINISHED, "status": RunStatus.FAILED, **PREPARED},
+            ["done", "done", "done", "stopped", "todo"],
+        ),
+    ],
+    ids=["waiting", "delivering", "succeeded", "cancelled-at-once", "failed-in-delivery"],
+)
+def test_steps_show_where_the_run_is_or_where_it_ended(fields, states):
+    assert [step.state for step in run_steps(Run(**fields))] == states
+
+
+def test_progress_tells_rate_and_time_to_go():
+    run = Run(stage=RunStage.DELIVERING, **PREPARED, accepted=15, refused=3, unknown=2)
+    progress = run_progress(run, START + timedelta(seconds=10))
+    assert (progress.done, progress.total, progress.percent) == (20, 80, 25.0)
+    assert (progress.rate, progress.eta) == (2.0, 30.0)
+
+
+def test_progress_is_silent_before_anything_is_known():
+    progress = run_progress(Run(stage=RunStage.QUERYING, started_at=START), START)
+    assert (progress.total, progress.rate, progress.eta) == (None, None, None)
+
+
+def test_sums_make_the_whole():
+    run = Run(stage=RunStage.FINISHED, **PREPARED, accepted=70, refused=4, unknown=1)
+    rows, events = rows_sum(run), events_sum(run)
+    assert [part.count for part in rows.parts] == [90, 7, 3]
+    assert [part.count for part in events.parts] == [70, 4, 1, 5]
+    assert rows.adds_up
+    assert events.adds_up
+
+
+def test_sums_wait_until_all_rows_are_prepared():
+    assert rows_sum(Run(stage=RunStage.PREPARING, selected=10)) is None
+
+
+def test_funnel_is_relative_to_the_selected_rows():
+    run = Run(stage=RunStage.FINISHED, **PREPARED, accepted=50)
+    assert [(part.count, part.percent) for part in run_funnel(run)] == [(100, 100), (90, 90), (80, 80), (50, 50)]
+
+
+def test_funnel_of_an_empty_run_does_not_divide_by_zero():
+    assert [part.percent for part in run_funnel(Run(selected=0))] == [0, 0, 0, 0]
+
+
+def test_reasons_come_with_sentences_most_frequent_first():
+    found = reasons({"bad_phone": 2, "bad_email": 8})
+    assert [(reason.key, reason.percent) for reason in found] == [("bad_email", 100), ("bad_phone", 25)]
+    assert all(reason.sentence.endswith(".") for reason in found)
