@@ -9,6 +9,7 @@ class DestinationsConfig(AppConfig):
     """Credentials, destinations and everything that speaks to TikTok."""
 
     name = "destinations"
+    verbose_name = "TikTok"
 
     def ready(self) -> None:
         """Keep the tokens of links out of the logs."""

@@ -12,6 +12,7 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -22,6 +23,7 @@ from destinations.services.credentials import token_look, token_put
 from destinations.specs.base import Setting, SettingKind, SettingRequired, SettingsError, Spec
 
 PREFIX = "setting_"
+DESCRIPTION = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 LATER = "May stay empty here: an orchestration then has to give it."
 
 
@@ -40,6 +42,7 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Credential
         fields = ("name", "description")
+        widgets = DESCRIPTION
 
     def clean_name(self) -> str:
         """Keep names apart within the tenant, which the model's own check cannot see before saving."""
@@ -78,6 +81,7 @@ class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Destination
         fields = ("name", "description", "admin_only", "pii_setting")
+        widgets = DESCRIPTION
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,9 +98,12 @@ class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
         return name_clean(self.instance, str(self.cleaned_data["name"]))
 
     def _credentials_offer(self) -> None:
+        """Offer the credentials of the plugin's type; the only one is chosen already."""
         field = self.fields["credential"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = Credential.objects.filter(type=self.spec.credential_type)
+            if not self.instance.pk and field.queryset.count() == 1:
+                self.initial.setdefault("credential", field.queryset.get().pk)
 
     def _post_clean(self) -> None:
         """Check the settings and test the connection, once the rest of the form is right."""
@@ -108,7 +115,8 @@ class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.spec.settings_clean(self.values())
         except SettingsError as error:
             for name, sentence in error.errors.items():
-                self.add_error(PREFIX + name if PREFIX + name in self.fields else None, sentence)
+                if PREFIX + name not in self.errors:
+                    self.add_error(PREFIX + name if PREFIX + name in self.fields else None, sentence)
         except DestinationCheckError as error:
             self.steps = error.steps
             self.add_error(None, f"Nothing was saved. {error}")
@@ -136,9 +144,11 @@ def setting_fields(spec: Spec) -> dict[str, forms.Field]:
 def setting_field(setting: Setting) -> forms.Field:
     """Return the form field of one setting. What it may hold is checked by the plugin, in the same words everywhere."""
     only = {"data-only-for": " ".join(setting.only_for)} if setting.only_for else {}
-    common: dict[str, Any] = {"label": setting.label, "required": False, "help_text": _help(setting)}
+    required = setting.required == SettingRequired.ALWAYS
+    common: dict[str, Any] = {"label": setting.label, "required": required, "help_text": _help(setting)}
     if setting.kind == SettingKind.BOOLEAN:
-        return forms.BooleanField(widget=UnfoldBooleanSwitchWidget(attrs=only), initial=bool(setting.default), **common)
+        switch = UnfoldBooleanSwitchWidget(attrs=only)
+        return forms.BooleanField(widget=switch, initial=bool(setting.default), **{**common, "required": False})
     if setting.kind == SettingKind.LIST and setting.choices:
         boxes = UnfoldAdminCheckboxSelectMultipleWidget()
         return forms.MultipleChoiceField(choices=setting.choices, widget=boxes, initial=setting.default, **common)
@@ -150,24 +160,22 @@ def setting_field(setting: Setting) -> forms.Field:
 
 
 def _text_widget(setting: Setting, attrs: Mapping[str, str]) -> forms.Widget:
+    widget: forms.Widget
+    length = 2 if setting.kind == SettingKind.COUNTRY else setting.max_length
     if setting.secret:
-        return UnfoldAdminPasswordWidget(attrs={**attrs, "autocomplete": "off"})
-    if setting.kind == SettingKind.INTEGER:
-        return UnfoldAdminIntegerFieldWidget(attrs={**attrs, "min": setting.minimum, "max": setting.maximum})
-    limits = {"maxlength": "2"} if setting.kind == SettingKind.COUNTRY else {}
-    length = {"maxlength": str(setting.max_length)} if setting.max_length else limits
-    return UnfoldAdminTextInputWidget(attrs={**attrs, **length, "autocomplete": "off", "spellcheck": "false"})
+        widget = UnfoldAdminPasswordWidget(attrs={**attrs, "autocomplete": "off"})
+    elif setting.kind == SettingKind.INTEGER:
+        widget = UnfoldAdminIntegerFieldWidget(attrs={**attrs, "min": setting.minimum, "max": setting.maximum})
+    else:
+        limit = {"maxlength": str(length)} if length else {}
+        widget = UnfoldAdminTextInputWidget(attrs={**attrs, **limit, "autocomplete": "off", "spellcheck": "false"})
+    return widget
 
 
 def _help(setting: Setting) -> str:
-    required = setting.required == SettingRequired.ALWAYS
-    words = [setting.help, "Required." if required else "", LATER if _later(setting) else ""]
-    text = " ".join(filter(None, words))
+    later = LATER if setting.required == SettingRequired.AT_ORCHESTRATION else ""
+    text = " ".join(filter(None, (setting.help, later)))
     return format_html('{}<span data-choices-for="{}"></span>', text, setting.name)
-
-
-def _later(setting: Setting) -> bool:
-    return setting.required == SettingRequired.AT_ORCHESTRATION
 
 
 def _shown(setting: Setting, value: object) -> object:

@@ -6,7 +6,7 @@ these pages is cached, indexed, or told to other sites.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -48,24 +48,23 @@ _TITLES: dict[LinkProblem, tuple[int, str]] = {
     LinkProblem.NOT_CONFIGURED: (503, "Not possible yet"),
 }
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
-def private(view: View[P]) -> View[P]:
+def private(view: View) -> View:
     """Keep a page out of caches, search engines and other sites' logs; show AuthorizationErrors as pages."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, **captured: Any) -> HttpResponse:
         try:
-            response = view(request, *args, **kwargs)
+            response = view(request, **captured)
         except AuthorizationError as error:
             response = _problem(request, error)
         response["Referrer-Policy"] = "no-referrer"
         response["X-Robots-Tag"] = "noindex, nofollow"
         return response
 
-    return never_cache(wrapped)
+    return cast(View, never_cache(wrapped))
 
 
 # Without a CSRF token: browsers send no usable Origin from a no-referrer page, and what authorises this request is the

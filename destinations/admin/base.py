@@ -1,8 +1,8 @@
 """What the pages of this app share: extra pages about one object, and refusals to delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -12,12 +12,27 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from unfold.decorators import display
 
 from destinations.services import InUseError
 from tiktok_hub.admin import TenantModelAdmin
 from tiktok_hub.tenancy.models import TenantModel
 
 View = Callable[..., HttpResponseBase]
+Method = TypeVar("Method", bound=Callable[..., object])
+
+
+def column(description: str, *, ordering: str | None = None, label: Mapping[str, str] | None = None) -> "Column":
+    """Make a method a column of a list; `label` maps its values to the theme's colours."""
+    return cast(Column, display(description=description, ordering=ordering, label=label))
+
+
+class Column(Protocol):
+    """A decorator that leaves the method's type as it is."""
+
+    def __call__(self, method: Method) -> Method:
+        """Mark the method."""
+        ...
 
 
 class PageAdmin(TenantModelAdmin):
@@ -54,7 +69,8 @@ class PageAdmin(TenantModelAdmin):
             return view(request, found, **captured)
 
         name = f"{self.opts.app_label}_{self.opts.model_name}_{view.__name__}"
-        return path(f"<int:object_id>/{route}", self.admin_site.admin_view(page), name=name)
+        address: URLPattern = path(f"<int:object_id>/{route}", self.admin_site.admin_view(page), name=name)
+        return address
 
     def object_or_404(self, request: HttpRequest, object_id: int | str) -> Any:
         """Return one of the objects that this person may see here."""
@@ -70,9 +86,13 @@ class PageAdmin(TenantModelAdmin):
 
     def page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
         """Render a whole page in the theme."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         theme = self.admin_site.each_context(request)
         return TemplateResponse(request, template, {**theme, "opts": self.opts, "media": self.media, **context})
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Leave out "Save and add another": these are not made in series."""
+        return super().render_change_form(request, {**context, "show_save_and_add_another": False}, *args, **kwargs)
 
     def delete_checked(self, obj: Any) -> None:
         """Delete an object; raise InUseError when it cannot be."""

@@ -10,9 +10,10 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern
 from django.utils import timezone
-from unfold.decorators import display
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
-from destinations.admin.base import PageAdmin
+from destinations.admin.base import PageAdmin, column
 from destinations.choices import COLOURS, CredentialStatus, LinkStatus
 from destinations.forms import CredentialForm
 from destinations.models import AuthorizationLink, Credential
@@ -25,6 +26,7 @@ from destinations.services import (
     link_create,
     link_withdraw,
 )
+from destinations.templatetags.destination_tags import ago
 from destinations.views import site_url
 from tiktok_hub.shell import root_url, tenant_site
 
@@ -40,7 +42,7 @@ class CredentialAdmin(PageAdmin):
     """Connections to TikTok."""
 
     form = CredentialForm
-    list_display = ("name", "kind", "state", "reaches", "usage", "checked_at")
+    list_display = ("name", "kind", "state", "reaches", "usage", "last_check")
     list_filter = ("status", "type")
     search_fields = ("name", "description")
     change_form_outer_before_template = "destinations/credential/status.html"
@@ -48,29 +50,35 @@ class CredentialAdmin(PageAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
         """Count the destinations of each."""
-        return super().get_queryset(request).annotate(uses=Count("destinations"))
+        found: QuerySet[Credential] = super().get_queryset(request)
+        return found.annotate(uses=Count("destinations"))
 
-    @display(description="Plugin type", ordering="type")
+    @column("Plugin type", ordering="type")
     def kind(self, credential: Credential) -> str:
         """Return the type in words."""
         return str(credential.get_type_display())
 
-    @display(description="Status", ordering="status", label=COLOURS)
+    @column("Status", ordering="status", label=COLOURS)
     def state(self, credential: Credential) -> tuple[str, str]:
         """Return the status with its label."""
         return credential.status, credential.get_status_display()
 
-    @display(description="Advertisers")
+    @column("Advertisers")
     def reaches(self, credential: Credential) -> str:
         """Say which ad accounts the credential reaches."""
         names = [row["name"] or row["id"] for row in credential.advertisers]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")  # noqa: PLR2004
 
-    @display(description="Used by", ordering="uses")
+    @column("Used by", ordering="uses")
     def usage(self, credential: Credential) -> str:
         """Say how many destinations use it."""
         uses = getattr(credential, "uses", 0)
         return f"{uses} destination{'' if uses == 1 else 's'}"
+
+    @column("Last checked", ordering="checked_at")
+    def last_check(self, credential: Credential) -> str:
+        """Say when TikTok was asked."""
+        return ago(credential.checked_at) if credential.checked_at else "never"
 
     def get_fieldsets(self, request: HttpRequest, obj: Credential | None = None) -> Any:
         """Show the token's field to those who may authorise."""
@@ -90,6 +98,7 @@ class CredentialAdmin(PageAdmin):
         if form.found is not None and form.found.note:
             messages.info(request, form.found.note)
 
+    @method_decorator(sensitive_post_parameters("token"))
     def changeform_view(
         self,
         request: HttpRequest,

@@ -11,10 +11,9 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from destinations import specs
-from destinations.admin.base import PageAdmin
+from destinations.admin.base import PageAdmin, column
 from destinations.choices import COLOURS, CredentialType, StepStatus
 from destinations.facts import FACTS
 from destinations.forms import DestinationForm, setting_fields
@@ -26,7 +25,8 @@ from destinations.services import (
     destination_usage_check,
     event_sources_list,
 )
-from destinations.specs.base import Spec
+from destinations.specs.base import Setting, Spec
+from destinations.templatetags.destination_tags import ago
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.middleware import TenantRequest
 
@@ -39,7 +39,7 @@ class DestinationAdmin(PageAdmin):
     """Where orchestrations can send to."""
 
     form = DestinationForm
-    list_display = ("name", "plugin_label", "credential_name", "access", "use", "connection", "checked_at")
+    list_display = ("name", "plugin_label", "credential_name", "access", "use", "connection", "last_check")
     list_filter = ("enabled", "admin_only", "pii_setting")
     list_select_related = ("credential",)
     search_fields = ("name", "description", "credential__name")
@@ -50,29 +50,29 @@ class DestinationAdmin(PageAdmin):
         found = destinations_usable_by(cast(TenantRequest, request).membership)
         return found.select_related("credential", "tenant").order_by("name")
 
-    @display(description="Plugin", ordering="plugin")
+    @column("Plugin", ordering="plugin")
     def plugin_label(self, destination: Destination) -> str:
         """Return the plugin's name."""
         return destination.spec.label
 
-    @display(description="Credential", ordering="credential__name")
+    @column("Credential", ordering="credential__name")
     def credential_name(self, destination: Destination) -> str:
         """Return the credential's name, without a link: not everybody may open it."""
         return str(destination.credential)
 
-    @display(description="Business-user access")
+    @column("Business-user access")
     def access(self, destination: Destination) -> str:
         """Say who may use it."""
         if destination.admin_only:
             return "Admin only"
         return "PII setting" if destination.pii_setting else "All who may see PII"
 
-    @display(description="Enabled", ordering="enabled", label={"Enabled": "success", "Disabled": "warning"})
+    @column("Enabled", ordering="enabled", label={"Enabled": "success", "Disabled": "warning"})
     def use(self, destination: Destination) -> str:
         """Say whether runs may use it."""
         return "Enabled" if destination.enabled else "Disabled"
 
-    @display(description="Connection", label=COLOURS)
+    @column("Connection", label=COLOURS)
     def connection(self, destination: Destination) -> tuple[str, str] | None:
         """Sum up the last connection test."""
         statuses = {row["status"] for row in destination.checks}
@@ -84,12 +84,17 @@ class DestinationAdmin(PageAdmin):
         words = {StepStatus.FAILED: "Failed", StepStatus.PASSED: "Passed", StepStatus.SKIPPED: "Not readable"}
         return worst, words[worst]
 
+    @column("Last check", ordering="checked_at")
+    def last_check(self, destination: Destination) -> str:
+        """Say when the connection was tested."""
+        return ago(destination.checked_at) if destination.checked_at else "never"
+
     @admin.display(description="Settings")
     def settings_shown(self, destination: Destination) -> SafeString:
         """Return the settings for those who only read them."""
         known = {setting.name: setting for setting in destination.spec.settings}
         rows = (
-            (known[name].label, "•••" if known[name].secret else _words(value))
+            (known[name].label, _words(known[name], value))
             for name, value in destination.settings.items()
             if name in known
         )
@@ -199,7 +204,7 @@ class DestinationAdmin(PageAdmin):
         """Test the connection, and show the steps."""
         steps = [step.as_record() for step in destination_test(destination=destination)]
         if getattr(request, "htmx", False):
-            context = {"steps": steps, "original": destination, "may_test": True, "fresh": True}
+            context = {"steps": steps, "original": destination, "may_test": True}
             return render(request, "destinations/destination/steps.html", context)
         return redirect(self.url("change", destination))
 
@@ -260,7 +265,12 @@ def _facts(spec: Spec) -> list[tuple[str]]:
     return [(fact,) for fact in FACTS.get(spec.credential_type, ())]
 
 
-def _words(value: object) -> str:
+def _words(setting: Setting, value: object) -> str:
+    """Return a setting's value as people read it; a secret one stays hidden."""
+    if setting.secret:
+        return "•••"
     if isinstance(value, bool):
         return "Yes" if value else "No"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    labels = dict(setting.choices)
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(labels.get(str(each), str(each)) for each in values)

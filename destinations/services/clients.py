@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import redis
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 
 from destinations.models import Credential
 from destinations.tiktok.client import TikTokClient
@@ -83,6 +84,7 @@ def client_open(credential: Credential, *, connections: int = 1, share: str = ""
         yield client
 
 
+@sensitive_variables()
 def token_reveal(credential: Credential) -> str:
     """Return the credential's token for the one call that needs it; errors as in `client_open`."""
     column = Credential._meta.get_field("access_token")

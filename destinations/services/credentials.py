@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential
@@ -58,6 +59,7 @@ def credential_expire(*, credential: Credential, problem: str) -> None:
         credential.status, credential.problem = CredentialStatus.EXPIRED, problem
 
 
+@sensitive_variables()
 def credential_token_set(*, credential: Credential, token: str, by: User | str) -> CredentialCheck:
     """Take a pasted token in place of what the credential held; destinations keep working, also parked ones.
 
@@ -69,6 +71,7 @@ def credential_token_set(*, credential: Credential, token: str, by: User | str) 
     return found
 
 
+@sensitive_variables()
 def token_look(*, credential: Credential, token: str) -> CredentialCheck:
     """Ask TikTok about a pasted token before it is kept; ValidationError when it is none or is refused."""
     token = token.strip()
@@ -81,6 +84,7 @@ def token_look(*, credential: Credential, token: str) -> CredentialCheck:
     return found
 
 
+@sensitive_variables()
 def token_put(*, credential: Credential, token: str, found: CredentialCheck, by: User | str) -> None:
     """Put a pasted token and what a look at it found into a credential's fields; saving is the caller's."""
     credential.access_token = Secret(token.strip())

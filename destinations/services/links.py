@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core import signing
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 from django_scopes import scopes_disabled
 
 from destinations.choices import LinkStatus
@@ -87,6 +88,7 @@ class Arrival:
     token: str = field(repr=False)
 
 
+@sensitive_variables()
 def link_create(
     *, credential: Credential, by: User, days: float | None = None, site_url: str = ""
 ) -> tuple[AuthorizationLink, str]:
@@ -107,6 +109,7 @@ def link_create(
     return link, f"{(site_url or settings.HUB_PUBLIC_URL).rstrip('/')}/authorize/{_signer.sign(token)}/"
 
 
+@sensitive_variables()
 def link_open(token: str) -> AuthorizationLink:
     """Return the usable link behind the last part of its address, noting that it was opened; else AuthorizationError.
 
@@ -121,6 +124,7 @@ def link_open(token: str) -> AuthorizationLink:
     return link
 
 
+@sensitive_variables()
 def link_authorize(*, token: str, redirect_uri: str) -> Departure:
     """Begin a round trip to TikTok from a link: a fresh state, which ends any earlier one of this link."""
     configured_check()
@@ -133,6 +137,7 @@ def link_authorize(*, token: str, redirect_uri: str) -> Departure:
     return Departure(url, _cookies.sign_object({"state": link.state_hash, "link": token}))
 
 
+@sensitive_variables()
 def link_returned(*, state: str, cookie: str) -> Arrival:
     """Return the link to which a state belongs, if this browser started it; each state works once.
 
@@ -152,6 +157,7 @@ def link_returned(*, state: str, cookie: str) -> Arrival:
     return Arrival(link, kept["link"])
 
 
+@sensitive_variables()
 def link_complete(*, link: AuthorizationLink, auth_code: str) -> AuthorizationLink:
     """Exchange the code that came with a returned state, store what was granted, and use the link up.
 
@@ -199,6 +205,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@sensitive_variables()
 def _link_find(token: str) -> AuthorizationLink:
     try:
         plain = _signer.unsign(token)

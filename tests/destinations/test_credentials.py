@@ -1,6 +1,7 @@
 """Tokens are taken, checked, parked and brought back; nothing that is in use is deleted."""
 
 import pytest
+from celery.signals import task_prerun
 from django.core.exceptions import ValidationError
 from django.db import connection
 
@@ -180,3 +181,24 @@ def test_the_daily_check_looks_at_the_credentials_of_all_tenants(acme, globex, c
     theirs = credential_of(globex, access_token="emulator-token-revoked")
     credentials_check_task()
     assert [stored(mine).status, stored(theirs).status] == [EXPIRED, EXPIRED]
+
+
+@pytest.mark.usefixtures("eager")
+def test_tasks_are_given_ids_only(acme, credential_of):
+    credential = credential_of(acme)
+    given = []
+
+    def note(args, **_):
+        given.extend(args)
+
+    task_prerun.connect(note)
+    credentials_check_task()
+    task_prerun.disconnect(note)
+    assert given == [acme.pk, credential.pk]
+
+
+def test_a_token_is_in_no_error(acme, credential_of):
+    credential = credential_of(acme, access_token="emulator-token-revoked")
+    error = credential_check(credential=credential).error
+    assert isinstance(error, CredentialError)
+    assert "emulator-token" not in f"{error!r} {error} {vars(error)} {stored(credential).problem}"

@@ -260,3 +260,14 @@ def test_the_token_of_a_link_is_not_logged(pending, link_of, client, caplog):
     client.get(path[:-2] + "/")
     assert "/authorize/***" in caplog.text
     assert path.split("/")[2][:20] not in caplog.text
+
+
+def test_neither_code_nor_token_is_logged_or_shown(pending, link_of, consent, client, caplog, capsys):
+    caplog.set_level("DEBUG")
+    _, path = link_of(pending)
+    back = consent(start(client, path))
+    page = client.get(CALLBACK, back).content.decode()
+    secrets = [back["auth_code"], back["state"], stored(pending).access_token.reveal(), "emulator-secret"]
+    said = [record.getMessage() for record in caplog.records if record.name.startswith(("destinations", "django"))]
+    ours = page + "".join(said) + "".join(capsys.readouterr()) + repr(client.cookies)
+    assert [secret for secret in secrets if secret in ours] == []
