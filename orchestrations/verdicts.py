@@ -172,7 +172,7 @@ def _give_up(batch: Batch) -> Effect:
 
 def batch_unknown(batch: Batch) -> int:
     """Mark what is still open in a batch as unknown and return how many events that are."""
-    events = sum(stop - start for start, stop in batch.open_ranges)
+    events: int = sum(stop - start for start, stop in batch.open_ranges)
     batch.unknown += events
     batch.status = BatchStatus.UNKNOWN
     return events

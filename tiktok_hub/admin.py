@@ -35,6 +35,7 @@ class TenantModelAdmin(ModelAdmin):  # type: ignore[misc]
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponseBase:
         """Show the new object's page after the first save, where its next steps are."""
         if IS_POPUP_VAR not in request.POST and "_addanother" not in request.POST:
-            request.POST = request.POST.copy()
-            request.POST["_continue"] = "1"
+            posted = request.POST.copy()
+            posted["_continue"] = "1"
+            request.POST = posted  # type: ignore[assignment]
         return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]

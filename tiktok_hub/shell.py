@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypedDict
 
-from django.contrib.auth.views import redirect_to_login
+from django.contrib.auth.views import LogoutView, redirect_to_login
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
@@ -18,7 +19,6 @@ from unfold.sites import UnfoldAdminSite
 
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import current_tenant
-
 
 View = Callable[..., HttpResponseBase]
 
@@ -43,7 +43,11 @@ class HubSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Send people to the hub's one log-in page."""
-        return redirect_to_login(request.GET.get("next", request.get_full_path()), "/login/")
+        return redirect_to_login(request.GET.get("next", request.get_full_path()), root_url("login/"))
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """Log out and go back to the hub's one log-in page."""
+        return LogoutView.as_view(next_page=root_url("login/"))(request)
 
 
 class TenantSite(HubSite):
@@ -172,18 +176,24 @@ def _platform_sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def tenant_switcher(request: HttpRequest) -> list[dict[str, str]]:
     """Return the other places this person may go to: their tenants, and the platform for superusers."""
     user = request.user
-    tenants = Tenant.objects.all() if user.is_superuser else Tenant.objects.filter(pk__in=tenant_ids(user))
+    if not isinstance(user, User):
+        return []
     here = current_tenant()
     items = [
         {"title": tenant.name, "icon": "check" if tenant == here else "apartment", "link": root_url(f"{tenant.slug}/")}
-        for tenant in tenants
+        for tenant in tenants_of(user)
     ]
     if user.is_superuser:
         items.append({"title": "Platform", "icon": "settings", "link": root_url("platform/")})
     return items
 
 
-def tenant_ids(user: User) -> list[int]:
-    """Return the ids of all tenants that somebody belongs to: the one question that spans tenants."""
+def tenants_of(user: User) -> models.QuerySet[Tenant]:
+    """Return the tenants somebody may enter: those they belong to, all for a platform superuser.
+
+    The one question that spans tenants.
+    """
+    if user.is_superuser:
+        return Tenant.objects.all()
     with scopes_disabled():
-        return list(Membership.objects.filter(user=user).values_list("tenant_id", flat=True))
+        return Tenant.objects.filter(pk__in=list(Membership.objects.filter(user=user).values_list("tenant", flat=True)))

@@ -1,5 +1,7 @@
 """Pages outside of any tenant: log-in, choice of a tenant, health."""
 
+from typing import cast
+
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -7,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from unfold.forms import AuthenticationForm
 
-from tiktok_hub.shell import platform_site, tenant_ids
-from tiktok_hub.tenancy.models import Tenant
+from tiktok_hub.shell import platform_site, tenants_of
+from tiktok_hub.tenancy.models import User
 
 
 class LoginView(auth_views.LoginView):
@@ -35,8 +37,8 @@ class LogoutView(auth_views.LogoutView):
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
     """Go to the person's only tenant, or let them choose."""
-    user = request.user
-    tenants = list(Tenant.objects.all() if user.is_superuser else Tenant.objects.filter(pk__in=tenant_ids(user)))
+    user = cast("User", request.user)
+    tenants = list(tenants_of(user))
     if len(tenants) == 1 and not user.is_superuser:
         return redirect(f"{request.path}{tenants[0].slug}/")
     context = {**platform_site.each_context(request), "title": "Choose a tenant", "tenants": tenants}

@@ -1,6 +1,6 @@
 """Admin pages for members (in a tenant), tenants and people (on the platform)."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -59,7 +59,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
         super().save_model(request, obj, form, change)
         if not change:
             with tenant_scope(obj):
-                Membership.objects.create(tenant=obj, user=request.user, policy=Policy.ADMINISTRATOR)
+                Membership.objects.create(tenant=obj, user=cast("User", request.user), policy=Policy.ADMINISTRATOR)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """The site lets superusers in only."""

@@ -39,7 +39,7 @@ class TenantMiddleware:
             return redirect_to_login(request.get_full_path())
         membership = self.membership(request, slug)
         if membership is None:
-            request.urlconf = "tiktok_hub.tenancy.nowhere"  # type: ignore[attr-defined]
+            request.urlconf = "tiktok_hub.tenancy.nowhere"
             return self.get_response(request)
         if not slash:
             return HttpResponse(status=301, headers={"Location": f"{request.path}/"})
@@ -55,7 +55,7 @@ class TenantMiddleware:
         prefix = get_script_prefix()
         request.tenant = membership.tenant  # type: ignore[attr-defined]
         request.membership = membership  # type: ignore[attr-defined]
-        request.urlconf = settings.TENANT_URLCONF  # type: ignore[attr-defined]
+        request.urlconf = settings.TENANT_URLCONF
         request.path_info = path
         set_script_prefix(f"{prefix}{membership.tenant.slug}/")
         try:

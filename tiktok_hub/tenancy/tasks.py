@@ -8,7 +8,7 @@ from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 
 
-class TenantTask(Task):  # type: ignore[misc]
+class TenantTask(Task):  # type: ignore[type-arg]
     """A task whose first argument is the tenant's id: it is opened before the body runs.
 
     Arguments are ids only, never values of rows or secrets: they are kept by the broker and printed by tools. A

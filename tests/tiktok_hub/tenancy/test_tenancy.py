@@ -45,6 +45,23 @@ def test_strangers_are_asked_to_log_in_whether_the_tenant_exists_or_not(client, 
     assert [answer.url for answer in answers] == ["/login/?next=/acme/", "/login/?next=/nobody/"]
 
 
+def test_somebody_logs_in_and_lands_where_they_wanted_to_go(client, ada):
+    assert client.get("/login/?next=/acme/").status_code == 200
+    form = {"username": "Ada@acme.example", "password": "password"}
+    assert client.post("/login/?next=/acme/", form).url == "/acme/"
+
+
+def test_logging_out_ends_at_the_log_in_page(client_of, ada):
+    browser = client_of(ada)
+    assert browser.post("/acme/logout/").status_code == 302
+    assert browser.get("/acme/").url == "/login/?next=/acme/"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_old_password_page_of_the_tenant_works(client_of, ada, method):
+    assert getattr(client_of(ada), method)("/acme/password_change/").status_code == 200
+
+
 def test_links_on_a_page_stay_in_its_tenant(client_of, ada):
     page = client_of(ada).get("/acme/").content.decode()
     assert 'href="/acme/destinations/destination/"' in page
