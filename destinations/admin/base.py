@@ -42,7 +42,7 @@ class PageAdmin(TenantModelAdmin):
     def media(self) -> Media:
         """Add this app's style sheet and script."""
         own = Media(css={"all": ["destinations/pages.css"]}, js=["destinations/pages.js"])
-        return super().media + own  # type: ignore[no-any-return]
+        return super().media + own
 
     def page_urls(self) -> list[URLPattern]:
         """Return the addresses of the extra pages."""

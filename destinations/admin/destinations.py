@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -186,8 +187,10 @@ class DestinationAdmin(PageAdmin):
 
     def options(self, request: HttpRequest) -> HttpResponse:
         """Offer the credential's ad accounts, and the event sets or pixels of the chosen one, as a fragment."""
+        if not request.user.has_perm(CHANGE):
+            raise PermissionDenied
         credential = None
-        if request.user.has_perm(CHANGE) and request.GET.get("credential", "").isdecimal():
+        if request.GET.get("credential", "").isdecimal():
             credential = Credential.objects.filter(pk=request.GET["credential"]).first()
         advertisers, sources = [], []
         if credential is not None:
