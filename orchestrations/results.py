@@ -135,26 +135,27 @@ def _issues(piece: pa.RecordBatch, levels: list[str]) -> pa.Table:
 
 
 class Lost:
-    """Where the events of one batch are that TikTok refused, or that nobody knows of."""
+    """Where the events of one batch are that TikTok refused, or that nobody knows of.
+
+    An event is told by its reason, level, request id and message. A refused one has the id of the very request in
+    which it was refused, where that was kept: the batch's own may be of a later one, that was accepted.
+    """
 
     def __init__(self, batch: Batch, levels: Collection[str]) -> None:
-        self.request_id = batch.request_id
-        self.refused: dict[int, str] = {}
-        self.reasons: dict[int, str] = {}
+        self.refused: dict[int, tuple[str, str, str, str]] = {}
         if REFUSED in levels:
-            for position, code, message in batch.refused_positions:
-                self.refused[position] = str(message or "")
-                self.reasons[position] = f"refused_{code}" if code is not None else "refused"
+            for position, code, message, *request in batch.refused_positions:
+                reason = f"refused_{code}" if code is not None else "refused"
+                self.refused[position] = (reason, REFUSED, str(request[0]) if request else "", str(message or ""))
         is_unknown = UNKNOWN in levels and batch.status == BatchStatus.UNKNOWN
-        self.unknown: list[tuple[int, int]] = [tuple(pair) for pair in batch.open_ranges] if is_unknown else []
+        self.open: list[tuple[int, int]] = [tuple(pair) for pair in batch.open_ranges] if is_unknown else []
+        self.unknown = ("unknown", UNKNOWN, batch.request_id, UNKNOWN_MESSAGE)
 
-    def look(self, position: int) -> tuple[str, str, str] | None:
-        """Return reason, level and message of the event at a position; None when it arrived."""
+    def look(self, position: int) -> tuple[str, str, str, str] | None:
+        """Return what became of the event at a position; None when it arrived."""
         if position in self.refused:
-            return self.reasons[position], REFUSED, self.refused[position]
-        if any(start <= position < stop for start, stop in self.unknown):
-            return "unknown", UNKNOWN, UNKNOWN_MESSAGE
-        return None
+            return self.refused[position]
+        return self.unknown if any(start <= position < stop for start, stop in self.open) else None
 
 
 def _lost(run: Run, levels: Collection[str]) -> dict[int, Lost]:
@@ -170,8 +171,8 @@ def _lost_rows(piece: pa.RecordBatch, lost: dict[int, Lost]) -> pa.Table:
     for number, position, row in zip(*(piece[name].to_pylist() for name in ("batch", "position", "row")), strict=True):
         seen = lost[number].look(position)
         if seen is not None:
-            reason, level, message = seen
-            found.append((row, "", reason, "", level, lost[number].request_id, message))
+            reason, level, request_id, message = seen
+            found.append((row, "", reason, "", level, request_id, message))
     fields: list[Any] = [pa.field("row", pa.int64()), *(pa.field(name, pa.string()) for name in COLUMNS[1:])]
     return pa.table(
         [list(column) for column in zip(*found, strict=True)] or [[] for _ in COLUMNS], schema=pa.schema(fields)

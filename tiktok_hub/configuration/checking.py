@@ -177,8 +177,7 @@ class Checker:
         except ValidationError as error:
             item.is_whole = False
             for name, sentences in error.message_dict.items():
-                for sentence in sentences:
-                    self._say(item, name, sentence)
+                self._say(item, name, sentences[0])
 
     def _references(self, item: Item) -> bool:
         """Say whether everything that the item names is there, in the document or in the tenant."""

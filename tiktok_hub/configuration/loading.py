@@ -47,7 +47,8 @@ class Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         """Compose one node; raise TooDeepError before the interpreter's stack is at its end."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise TooDeepError(problem="this is nested too deeply", problem_mark=self.get_mark())
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise TooDeepError(problem="this is nested too deeply", problem_mark=event.start_mark)
         node: Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node

@@ -107,8 +107,8 @@ class DocumentReader:
         item = Item(section, place_of(self.file, node), path)
         known = {key.name: key for key in section.keys}
         before = len(self.problems)
-        entries = self._entries(node, path, list(known))
-        self._name(item, entries)
+        self._name(item, node)
+        entries = self._entries(node, item.path, list(known))
         for name, (key_node, value) in entries.items():
             item.places[name] = place_of(self.file, value if isinstance(value, ScalarNode) else key_node)
             self._value(item, known[name], value)
@@ -120,11 +120,13 @@ class DocumentReader:
         item.is_whole = len(self.problems) == before
         return item
 
-    def _name(self, item: Item, entries: dict[str, tuple[Node, Node]]) -> None:
+    def _name(self, item: Item, node: Node) -> None:
         """Let problems of an item name it: `queries[purchases]` says more than `queries[3]`."""
-        node = entries.get(item.section.identity, (None, None))[1]
-        if item.section is not TENANT and isinstance(node, ScalarNode) and node.value:
-            item.path = f"{item.section.name}[{node.value[:60]}]"
+        if item.section is TENANT or not isinstance(node, MappingNode):
+            return
+        for key, value in node.value:
+            if key.value == item.section.identity and isinstance(value, ScalarNode) and value.value:
+                item.path = f"{item.section.name}[{value.value[:60]}]"
 
     def _value(self, item: Item, key: Key, node: Node) -> None:
         """Read one value into the item, unless it is left empty."""
