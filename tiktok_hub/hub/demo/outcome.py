@@ -22,6 +22,7 @@ class Outcome:
         pairs = (
             ("rows selected", run["selected"], "rows in the file", expected.rows),
             ("rows rejected", run["rejected"], "sum over the reasons", sum(run["rejected_by_reason"].values())),
+            ("rows that came twice", run["duplicates"], "such rows in the file", expected.duplicates),
             ("events", run["events"], "events in the file", expected.events),
             (
                 "events",
@@ -32,7 +33,7 @@ class Outcome:
             ("events accepted", run["accepted"], "events that TikTok holds", self.held),
         )
         found = [f"{left}: {a:,}, but {right}: {b:,}" for left, a, right, b in pairs if a != b]
-        reasons = {key: count for key, count in run["rejected_by_reason"].items() if key != "duplicate_row"}
+        reasons = run["rejected_by_reason"]
         for reason in sorted(reasons.keys() | expected.rejected.keys()):
             got, wanted = reasons.get(reason, 0), expected.rejected[reason]
             if got != wanted:
@@ -58,5 +59,6 @@ COUNTS = (
     ("events unknown", "unknown"),
     ("requests", "requests"),
     ("values with warnings", "warnings"),
+    ("rows that came twice", "duplicates"),
     ("rows rejected", "rejected"),
 )

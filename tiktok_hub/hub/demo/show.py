@@ -35,7 +35,6 @@ def demo_play(folder: Path, port: int, *, serve: bool, out: TextIO = sys.stdout)
         say(out, f"Started in {time.monotonic() - began:.1f} s. Writing demo files and applying the configuration …")
         expected = files_write(folder / "files")
         stage.command("hub_apply", *(str(CONFIGURATION / f"{name}.yaml") for name in ("acme", "globex")))
-        platform_user(stage)
         say(out, f"Acme sends {expected.rows:,} rows of shop orders to TikTok:")
         outcome = Outcome(run_watch(stage, expected, out), stage.held(EVENT_SET), expected)
         say(out, "", *outcome.lines())
@@ -100,6 +99,7 @@ class Bar:
 
 def serve_on(stage: Stage, port: int, out: TextIO) -> None:
     """Tell people where to look, and wait for Ctrl-C."""
+    platform_user(stage)
     say(
         out,
         "",
