@@ -12,12 +12,22 @@ from orchestrations.models import Batch, Run
 
 ACCEPTED, REJECTED = "var(--color-green-500)", "var(--color-red-400)"
 SLICES = 60
-# The theme's own options do not stack.
-STACKED = json.dumps(
-    {"responsive": True, "maintainAspectRatio": False, "animation": False, "plugins": {"legend": {"display": False}},
-     "scales": {"x": {"stacked": True, "grid": {"display": False}, "ticks": {"color": "#9ca3af"}},
-                "y": {"stacked": True, "beginAtZero": True, "grid": {}, "ticks": {"color": "#9ca3af", "precision": 0}}}}
-)  # fmt: skip
+
+
+def _options(*, stacked: bool) -> str:
+    """Return what the theme's own options lack: an axis from zero, and bars on top of each other."""
+    ticks = {"color": "#9ca3af"}
+    scales = {
+        "x": {"stacked": stacked, "grid": {"display": False}, "ticks": ticks},
+        "y": {"stacked": stacked, "beginAtZero": True, "grid": {}, "ticks": {**ticks, "precision": 0}},
+    }
+    legend = {"legend": {"display": False}}
+    return json.dumps(
+        {"responsive": True, "maintainAspectRatio": False, "animation": False, "plugins": legend, "scales": scales}
+    )
+
+
+STACKED, PLAIN = _options(stacked=True), _options(stacked=False)
 SPARK_HEIGHT = 24.0
 SPARK_STEP = 7
 
@@ -38,7 +48,7 @@ def throughput_chart(run: Run) -> str:
     labels = [f"{index * width:.0f} s" for index in range(len(slices))]
     line = {
         "label": "Events per second", "data": [round(value) for value in slices], "borderColor": ACCEPTED,
-        "backgroundColor": ACCEPTED, "pointRadius": 0, "tension": 0.3, "borderWidth": 2, "displayYAxis": True,
+        "backgroundColor": ACCEPTED, "pointRadius": 0, "tension": 0.3, "borderWidth": 2,
     }  # fmt: skip
     return json.dumps({"labels": labels, "datasets": [line]})
 

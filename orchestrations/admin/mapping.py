@@ -60,6 +60,12 @@ def _row(name: str, kind: str, spec: Spec, source: str, suggestions: Mapping[str
     return ColumnRow(name, kind, "good", "✓", field.label)
 
 
+def settings_shown(spec: Spec, settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the settings that are filled in, with their labels; secret ones only by the fact that they are."""
+    filled = [each for each in spec.settings if settings.get(each.name) not in (None, "")]
+    return [(each.label, "•••" if each.secret else settings[each.name]) for each in filled]
+
+
 def targets(membership: Membership | None) -> list[Target]:
     """Return everything that this person may check a query against, destinations first."""
     found = [destination_target(destination) for destination in destinations_usable_by(membership)]

@@ -13,7 +13,7 @@ from unfold.views import ChangeList
 from destinations.models import destinations_usable_by
 from orchestrations.admin.base import PageAdmin, attempt, back, list_page, member, shown
 from orchestrations.admin.charts import sparkline
-from orchestrations.admin.mapping import Mapped, columns_map, destination_target
+from orchestrations.admin.mapping import Mapped, columns_map, destination_target, settings_shown
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationForm
 from orchestrations.models import Orchestration, Run
@@ -142,8 +142,7 @@ class OrchestrationAdmin(PageAdmin):
             request, "orchestrations/orchestration/detail.html", title=str(orchestration), original=orchestration,
             orchestration=orchestration, runs=runs, spark=sparkline(runs), samples=SAMPLES,
             test_event_code=effective.get("test_event_code"),
-            settings=[(each.label, effective.get(each.name)) for each in orchestration.destination.spec.settings
-                      if effective.get(each.name) not in (None, "")],
+            settings=settings_shown(orchestration.destination.spec, effective),
             mapped=orchestration_mapped(orchestration),
             active=next((run for run in runs if run.status in UNFINISHED_RUNS), None),
         )  # fmt: skip

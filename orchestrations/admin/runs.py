@@ -14,7 +14,8 @@ from django.urls import URLPattern
 
 from destinations.models import destinations_usable_by
 from orchestrations.admin.base import PageAdmin, attempt, back, member, shown
-from orchestrations.admin.charts import throughput_chart
+from orchestrations.admin.charts import PLAIN, throughput_chart
+from orchestrations.admin.mapping import settings_shown
 from orchestrations.admin.progress import (
     events_sum,
     reasons,
@@ -43,7 +44,7 @@ VIEW, OPERATE, DOWNLOAD = "orchestrations.view_run", "orchestrations.run_orchest
 class RunAdmin(PageAdmin):
     """What became of the orchestrations; runs are started, never typed in or deleted."""
 
-    list_display = ("state", "of", "who", "selected_rows", "accepted_events", "rejected_rows", "took", "created_at")
+    list_display = ("state", "of", "who", "selected_rows", "accepted_events", "rejected_rows", "took", "started")
     list_display_links = ("state", "of")
     list_filter = ("status", ("orchestration", RelatedOnlyFieldListFilter))
     list_per_page = 50
@@ -90,6 +91,11 @@ class RunAdmin(PageAdmin):
         """Return how many rows were not sent."""
         return count(run.rejected)
 
+    @shown("Started", ordering="created_at")
+    def started(self, run: Run) -> Any:
+        """Return when the run was asked for."""
+        return run.created_at
+
     @shown("Duration")
     def took(self, run: Run) -> str:
         """Return how long the run took."""
@@ -124,6 +130,7 @@ class RunAdmin(PageAdmin):
         """Show the run."""
         run = self.object_or_404(request, object_id)
         context = self.live_context(request, run) | self.batch_context(request, run)
+        context["settings"] = settings_shown(run.orchestration.destination.spec, run.inputs.get("settings", {}))
         return self.page(request, "orchestrations/run/page.html", title=str(run), original=run, **context)
 
     def live(self, request: HttpRequest, run: Run) -> HttpResponse:
@@ -149,6 +156,7 @@ class RunAdmin(PageAdmin):
             "warned": reasons(run.warnings_by_reason),
             "trouble": run_trouble(run, request),
             "throughput": throughput_chart(run) if run.is_finished else "",
+            "chart_options": PLAIN,
             "can_cancel": operates and run.status in UNFINISHED_RUNS and not run.cancel_requested,
             "can_retry": operates and run.is_finished and run.status in retryable and again,
             "can_restart": operates and run.is_finished,

@@ -13,7 +13,7 @@ class SqlWidget(forms.Textarea):
 
     def __init__(self) -> None:
         super().__init__({
-            "rows": 16, "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off", "wrap": "off",
+            "rows": 12, "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off", "wrap": "off",
             "data-sql-editor": "", "aria-describedby": "sql-help",
         })  # fmt: skip
 

@@ -1,9 +1,6 @@
 """Numbers, durations and statuses as people read them on the pages of this app."""
 
-from typing import Any
-
 from django import template
-from django.utils.safestring import SafeString
 
 from orchestrations.choices import COLOURS
 
@@ -33,21 +30,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
 
 
-@register.filter
-def colour(status: str) -> str:
-    """Return the theme's colour of a status."""
-    return COLOURS.get(status, "default")
-
-
 @register.inclusion_tag("unfold/helpers/label.html")
-def status_label(status: str, text: str) -> dict[str, str | SafeString]:
+def status_label(status: str, text: str) -> dict[str, str]:
     """Render a status as the theme's coloured label."""
     return {"type": COLOURS.get(status, "default"), "text": text}
-
-
-@register.simple_tag(takes_context=True)
-def overview(context: template.Context) -> dict[str, Any]:
-    """Return what the tenant's first page shows."""
-    from orchestrations.admin.overview import overview_context
-
-    return overview_context(context["request"])
