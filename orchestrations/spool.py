@@ -60,7 +60,7 @@ class Spool:
                 packed = file.read()
             size = int.from_bytes(packed[:8], "little")
             return bytes(pa.decompress(packed[8:], size, codec="zstd", asbytes=True))
-        except (OSError, ValueError, pa.ArrowException):
+        except (OSError, ValueError, MemoryError, pa.ArrowException):  # damage may claim any size
             raise SpoolError(number) from None
 
     def body_path(self, number: int) -> str:

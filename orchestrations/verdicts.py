@@ -127,7 +127,8 @@ def _refused(batch: Batch, shipment: Shipment, error: RejectedError) -> Effect:
     else:
         middle = (shipment.start + shipment.stop) // 2
         halves = [[shipment.start, middle], [middle, shipment.stop]]
-        batch.open_ranges = halves + [r for r in batch.open_ranges if r[0] != shipment.start]
+        # Breadth first: where everything is refused, the first two halves show it after three requests.
+        batch.open_ranges = [r for r in batch.open_ranges if r[0] != shipment.start] + halves
         batch.status = BatchStatus.SENDING
     effect.alike = _refused_alike(batch, shipment, error)
     if batch.bisections >= bisection_budget(batch.events) and batch.open_ranges:
