@@ -7,3 +7,4 @@ class OrchestrationsConfig(AppConfig):
     """Datasets, queries, orchestrations and their runs."""
 
     name = "orchestrations"
+    verbose_name = "Send"

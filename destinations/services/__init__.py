@@ -27,6 +27,7 @@ from destinations.services.links import (
     link_withdraw,
     links_expire,
 )
+from destinations.services.tracking import auto_tracking_apply
 from destinations.services.usage import (
     InUseError,
     credential_delete,
@@ -36,6 +37,7 @@ from destinations.services.usage import (
 )
 
 __all__ = [
+    "auto_tracking_apply",
     "Arrival",
     "AuthorizationError",
     "CredentialCheck",

@@ -26,6 +26,7 @@ LABELS: dict[str, str] = {
     "status": "Account enabled",
     "role": "Role sufficient",
     "event_source": "Event source",
+    "auto_tracking": "Auto tracking",
 }
 _AFTER_FAILURE = "Not looked at, because an earlier step failed."
 

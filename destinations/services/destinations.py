@@ -8,6 +8,7 @@ from destinations.models import Credential, Destination
 from destinations.services.checking import DestinationCheckError, Step, destination_check, failed
 from destinations.services.clients import client_open
 from destinations.services.sources import EventSource, sources_read
+from destinations.services.tracking import auto_tracking_apply
 from destinations.specs.base import Stage
 from destinations.tiktok.errors import TikTokError
 
@@ -23,13 +24,16 @@ def destination_validate(*, destination: Destination, values: Mapping[str, objec
     """Put settings into a destination, and test its connection; saving is the caller's.
 
     Raises SettingsError for settings that do not fit, DestinationCheckError when a step of the connection test fails.
-    The event set's name is filled from TikTok where the token can list sets.
+    The event set's name is filled from TikTok where the token can list sets, and auto tracking is switched on there
+    where it is asked for.
     """
     destination.settings = destination.spec.settings_clean(values, stage=Stage.DESTINATION)
     steps = destination_check(destination=destination)
     if failed(steps):
         raise DestinationCheckError(steps)
     source_name_fill(destination)
+    tracking = auto_tracking_apply(credential=destination.credential, settings=destination.settings)
+    steps = [*steps, tracking] if tracking else steps
     destination.checks, destination.checked_at = [step.as_record() for step in steps], timezone.now()
     return steps
 

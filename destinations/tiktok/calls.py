@@ -153,6 +153,12 @@ def offline_sets_list(client: TikTokClient, advertiser_id: str) -> list[OfflineS
     ]
 
 
+def offline_set_track(client: TikTokClient, advertiser_id: str, event_set_id: str, *, auto_tracking: bool) -> Answer:
+    """Link an offline event set to all future campaigns of its ad account, or no longer (doc 1765596741157889)."""
+    wanted = {"advertiser_id": advertiser_id, "event_set_id": event_set_id, "auto_tracking": auto_tracking}
+    return client.post("offline/update/", wanted)
+
+
 def events_track(client: TikTokClient, body: bytes, *, event_source_id: str, advertiser_id: str) -> Answer:
     """Send one prepared request of up to 1,000 events, when the rate limits allow it.
 

@@ -1,65 +1,21 @@
 """`kill -9` of a worker in the middle of a delivery: nothing is lost, nothing is held twice, the run completes."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import requests
 from django.conf import settings as django_settings
-from django.db import connection
 
 from orchestrations.choices import RunStatus, RunTrigger
 from orchestrations.models import Run
 from orchestrations.services import run_start
 from tests.orchestrations.conftest import order_rows
+from tests.programs import database_url, kill, program, wait_for
 from tiktok_hub.hub.broker import broker_running
 from tiktok_hub.tenancy.scope import tenant_scope
 
 ACME_SET = "7654321098765432100"
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def database_url() -> str:
-    """Return the address of the test database, for processes outside of pytest."""
-    database = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{database['NAME']}"
-    place = f"{database['HOST']}:{database['PORT'] or 5432}" if not database["HOST"].startswith("/") else ""
-    socket = f"?host={database['HOST']}" if database["HOST"].startswith("/") else ""
-    return f"postgresql://{database['USER']}:{database['PASSWORD']}@{place}/{database['NAME']}{socket}"
-
-
-@contextmanager
-def program(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Celery program in a session of its own, so that it can be killed with all its children."""
-    command = [sys.executable, "-m", "celery", "-A", "tiktok_hub", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, start_new_session=True)
-    try:
-        yield process
-    finally:
-        kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program and its children without a chance to tidy up."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture()
