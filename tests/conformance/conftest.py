@@ -4,6 +4,9 @@ import pytest
 
 from tests.conformance.providers import Provider, providers_all
 from tests.conformance.world import World
+from tests.orchestrations.conftest import orchestration_of, run_of
+
+__all__ = ["orchestration_of", "run_of"]
 
 
 @pytest.fixture(params=providers_all(), ids=lambda provider: provider.name)
