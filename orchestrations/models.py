@@ -96,7 +96,7 @@ class Run(TenantModel):
     """One execution of an orchestration, and the truth about what became of every row.
 
     `inputs` is the configuration as it was at the start: `plugin`, `settings` (effective), `sql`, `tables` (name →
-    storage key), `time_zone`, `country`; a retry uses the same. Rows: `selected = in events + rejected + duplicates`.
+    storage key), `time_zone`, `country`; a retry uses the same. Rows: `selected = in_events + rejected + duplicates`.
     Events: `events = accepted + refused + unknown + unsent`. `requests` are batches, `attempts` HTTP requests.
     `lease_until` is a worker's promise (the one that holds `lease_token`) to be alive, or the time before which there
     is nothing to do; when it lies in the past, the sweeper hands the work to another worker.
@@ -121,6 +121,7 @@ class Run(TenantModel):
 
     selected = models.BigIntegerField(null=True)
     prepared = models.BigIntegerField(default=0)
+    in_events = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
     duplicates = models.BigIntegerField(default=0)
     warnings = models.BigIntegerField(default=0)

@@ -107,6 +107,7 @@ class Filling:
         self.rows = TableWriter(work, "rows", ROWS)
         self.issues = TableWriter(work, "issues", ISSUES)
         self.batches: list[Batch] = []
+        self.in_events = 0
         self.counts: dict[str, dict[str, int]] = {"reject": {}, "warning": {}, "duplicate": {}}
 
     def fill(self, snapshot: Snapshot) -> list[Batch]:
@@ -148,6 +149,7 @@ class Filling:
     def _body(self, part: Prepared) -> None:
         self.spool.body_write(part.number, part.body)
         number = pa.array([part.number] * part.rows.num_rows, pa.int32())
+        self.in_events += part.rows.num_rows
         self.rows.add(part.rows.append_column("batch", number))
         self.batches.append(
             Batch(
@@ -167,12 +169,17 @@ class Filling:
             reasons[pair["reason"]] = reasons.get(pair["reason"], 0) + pair["row_count"]
 
     def _totals(self, snapshot: Snapshot) -> None:
+        """Record the counts; a row that is nowhere would be a defect, and nothing is sent then."""
         rejected, warned, duplicate = (self.counts[level] for level in ("reject", "warning", "duplicate"))
+        known = self.in_events + sum(rejected.values()) + sum(duplicate.values())
+        if known != snapshot.rows:
+            raise PreparationError(f"{snapshot.rows:,} rows were selected, but {known:,} came out of preparation.")
         _stage(
             self.lease,
             RunStage.PREPARING,
             selected=snapshot.rows,
             prepared=snapshot.rows,
+            in_events=self.in_events,
             rejected=sum(rejected.values()),
             rejected_by_reason=rejected,
             warnings=sum(warned.values()),

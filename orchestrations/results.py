@@ -49,6 +49,7 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "note": SAMPLE_NOTE if run.sample and not code else None,
         "selected": run.selected or 0,
         "rejected": run.rejected,
+        "in_events": run.in_events,
         "duplicates": run.duplicates,
         "warnings": run.warnings,
         "events": run.events,
@@ -201,8 +202,7 @@ def run_text(result: dict[str, Any]) -> str:
     seconds = f" in {result['seconds']:,.1f} s" if result["seconds"] is not None else ""
     label = RunStatus(result["status"]).label.lower()
     lines = [f"Run {result['run']} of {result['orchestration']} ({result['tenant']}): {label}{seconds}"]
-    lines += _counts(result, "rows", ("selected", "rejected"), "rejected_by_reason")
-    lines += _counts(result, "rows", ("duplicates",), None)
+    lines += _counts(result, "rows", ("selected", "in_events", "duplicates", "rejected"), "rejected_by_reason")
     lines += _counts(result, "values", ("warnings",), "warnings_by_reason")
     lines += _counts(result, "events", ("events", "accepted", "refused", "unknown", "unsent"), None)
     lines.append(f"  {'requests':<12}{result['requests']:>12,} ({result['attempts']:,} HTTP requests)")

@@ -193,6 +193,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "tiktok_hub",
     "SITE_HEADER": "tiktok_hub",
     "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "tiktok_hub.shell.favicon"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -99,6 +99,11 @@ def stylesheet(request: HttpRequest) -> str:
     return static("hub/hub.css")
 
 
+def favicon(request: HttpRequest) -> str:
+    """Return the address of the picture in the browser's tab."""
+    return static("hub/favicon.svg")
+
+
 def root_url(path: str = "") -> str:
     """Return an address outside of any tenant: `/` plus `path`, under the server's own prefix."""
     prefix = get_script_prefix()

@@ -126,7 +126,7 @@ def rows_sum(run: Run) -> Sum | None:
     return _sum(
         rows, "rows selected",
         [
-            (rows - run.rejected - run.duplicates, "in events", "good"),
+            (run.in_events, "in events", "good"),
             (run.rejected, "rejected", "bad"),
             (run.duplicates, "duplicates", "warn"),
         ],
@@ -158,7 +158,7 @@ def run_funnel(run: Run) -> list[Part]:
     rows = run.selected or 0
     bars = [
         (rows, "rows selected", "idle"),
-        (rows - run.rejected - run.duplicates, "rows in events", "idle"),
+        (run.in_events, "rows in events", "idle"),
         (run.events, "events", "idle"),
         (run.accepted, "events accepted by TikTok", "good"),
     ]

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
                 ('cancel_requested', models.BooleanField(default=False)),
                 ('selected', models.BigIntegerField(null=True)),
                 ('prepared', models.BigIntegerField(default=0)),
+                ('in_events', models.BigIntegerField(default=0)),
                 ('rejected', models.BigIntegerField(default=0)),
                 ('duplicates', models.BigIntegerField(default=0)),
                 ('warnings', models.BigIntegerField(default=0)),

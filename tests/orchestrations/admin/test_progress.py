@@ -9,7 +9,8 @@ from orchestrations.choices import RunStage, RunStatus
 from orchestrations.models import Run
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
-PREPARED = {"started_at": START, "prepared_at": START, "selected": 100, "rejected": 7, "duplicates": 3, "events": 80}
+COUNTS = {"selected": 100, "in_events": 90, "rejected": 7, "duplicates": 3, "events": 80}
+PREPARED = {"started_at": START, "prepared_at": START, **COUNTS}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,11 @@ def test_sums_make_the_whole():
     assert [part.count for part in events.parts] == [70, 4, 1, 5]
     assert rows.adds_up
     assert events.adds_up
+
+
+def test_a_row_that_is_nowhere_shows():
+    run = Run(stage=RunStage.FINISHED, **{**PREPARED, "in_events": 89})
+    assert not rows_sum(run).adds_up
 
 
 def test_sums_wait_until_all_rows_are_prepared():
