@@ -138,5 +138,6 @@ def _members(nested: Tree, column: Callable[[str], pa.Array]) -> pa.Array:
             opening, closing = ("[{", "}]") if key.endswith("[]") else ("{", "}")
             inner = _members(child, column)
             parts.append(pc.binary_join_element_wise(f'"{key.removesuffix("[]")}":{opening}', inner, closing, ""))
-    joined = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
+    # Arrow 26 leaves out rows whose parts are all NULL, so each row starts with an empty part and loses its comma.
+    joined = pc.binary_replace_slice(pc.binary_join_element_wise("", *parts, ",", null_handling="skip"), 0, 1, "")
     return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
