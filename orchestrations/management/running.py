@@ -74,10 +74,8 @@ class RunCommand(BaseCommand):
         except (ServicesError, BrokerError, LockedError) as error:
             self.refuse(str(error), status=1)
         except (OperationalError, ProgrammingError) as error:
-            self.refuse(
-                f"The database cannot be used ({str(error).partition(chr(10))[0]}). Is it migrated (manage.py migrate)?",
-                status=1,
-            )
+            reason = str(error).partition("\n")[0]
+            self.refuse(f"The database cannot be used ({reason}). Is it migrated (manage.py migrate)?", status=1)
         if status:
             raise SystemExit(status)
 

@@ -1,12 +1,19 @@
 """What a configuration file makes of a tenant."""
 
+from pathlib import Path
+
 import pytest
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import IntegrityError, connection
 from django_scopes import scopes_disabled
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from orchestrations.models import Dataset, Orchestration, Query
 from tests.tiktok_hub.configuration.conftest import ACME, GLOBEX, ORDERS, edited
+from tiktok_hub.configuration import plans_apply, plans_open
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -206,3 +213,20 @@ def test_a_disabled_orchestration_may_wait_for_a_draft_query(apply):
     apply(edited("query: purchases,", "query: purchases, enabled: false,", document))
     with scopes_disabled():
         assert Query.objects.get().status == "draft"
+
+
+def test_what_fails_on_the_way_leaves_no_row_and_no_file(write):
+    folder = Path(default_storage.path(""))
+    before = counts(), sorted(folder.rglob("*.parquet"))
+    with plans_open([write(f"{ACME}---\n{GLOBEX}")]) as plans:
+        plans[1].wanted["users"]["charlie@globex.example"]["policy"] = None
+        with pytest.raises(IntegrityError):
+            plans_apply(plans)
+    assert (counts(), sorted(folder.rglob("*.parquet"))) == before
+
+
+def test_a_database_without_tables_is_one_sentence(write):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tenancy_tenant RENAME TO elsewhere")
+    with pytest.raises(CommandError, match="Is it migrated"):
+        call_command("hub_apply", str(write(GLOBEX)))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
 
 from tiktok_hub.configuration import Change, ConfigurationInvalidError, Plan, Problem, plans_apply, plans_open
 from tiktok_hub.configuration.schema import BY_NAME
@@ -38,8 +38,11 @@ class Command(BaseCommand):
                     plans_apply(plans)
         except ConfigurationInvalidError as error:
             self._refuse(error.problems, as_json=as_json)
+        except IntegrityError:
+            raise CommandError(f"Nothing was changed. {AGAIN}") from None
         except DatabaseError as error:
-            raise CommandError(f"Nothing was changed: the database refused ({type(error).__name__}). {AGAIN}") from None
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"Nothing was changed: the database cannot be used ({reason}). {MIGRATE}") from None
         else:
             text = json.dumps(record(plans, dry=dry), indent=2, default=str) if as_json else report(plans, dry=dry)
             self.stdout.write(text)
@@ -56,7 +59,8 @@ class Command(BaseCommand):
 
 
 DRY, DONE = ("to add", "to change"), ("added", "changed")
-AGAIN = "Perhaps somebody changed the same things at the same moment: try again."
+AGAIN = "Somebody changed the same things at the same moment. Apply the file again."
+MIGRATE = "Is it migrated (manage.py migrate)?"
 
 
 def report(plans: list[Plan], *, dry: bool) -> str:

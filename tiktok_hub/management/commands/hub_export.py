@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from tiktok_hub.configuration import tenant_export
 from tiktok_hub.configuration.problems import did_you_mean
@@ -27,11 +28,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Export, to the terminal or into a file that appears only when it is whole."""
-        tenant = Tenant.objects.filter(slug=options["tenant"]).first()
-        if tenant is None:
-            near = did_you_mean(options["tenant"], Tenant.objects.values_list("slug", flat=True))
-            raise CommandError(f"There is no tenant “{options['tenant']}”.{near}", returncode=2)
-        text = tenant_export(tenant)
+        try:
+            text = export(options["tenant"])
+        except DatabaseError as error:
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"The database cannot be used ({reason}). Is it migrated (manage.py migrate)?") from None
         if options["output"] is None:
             self.stdout.write(text, ending="")
             return
@@ -39,6 +40,15 @@ class Command(BaseCommand):
             file_write(options["output"], text)
         except OSError as error:
             raise CommandError(f"{options['output']} cannot be written: {error.strerror}.", returncode=2) from None
+
+
+def export(slug: str) -> str:
+    """Return a tenant's configuration; an unknown tenant is wrong use."""
+    tenant = Tenant.objects.filter(slug=slug).first()
+    if tenant is None:
+        near = did_you_mean(slug, Tenant.objects.values_list("slug", flat=True))
+        raise CommandError(f"There is no tenant “{slug}”.{near}", returncode=2)
+    return tenant_export(tenant)
 
 
 def file_write(path: Path, text: str) -> None:
