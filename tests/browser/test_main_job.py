@@ -29,7 +29,8 @@ def worker(transactional_db, emulator) -> Iterator[None]:
 @pytest.fixture
 def orders(tmp_path: Path) -> Path:
     """A file of 1,500 orders, every hundredth without anybody to recognise."""
-    return rows_write(tmp_path / "orders.csv", order_rows(1500, email=lambda i: "" if i % 100 == 0 else f"p{i}@m.example"))
+    rows = order_rows(1500, email=lambda i: "" if i % 100 == 0 else f"p{i}@m.example")
+    return rows_write(tmp_path / "orders.csv", rows)
 
 
 def credential_connect(page: Page) -> None:

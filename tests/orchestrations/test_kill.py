@@ -18,7 +18,7 @@ from tiktok_hub.tenancy.scope import tenant_scope
 ACME_SET = "7654321098765432100"
 
 
-@pytest.fixture()
+@pytest.fixture
 def environment(emulator, tmp_path) -> Iterator[dict[str, str]]:
     """What a worker needs to find the test's database, broker and TikTok; leases and sweeps are short."""
     broker = broker_running(django_settings.HUB_DATA_DIR) if django_settings.HUB_EMBEDDED_BROKER else nullcontext()
