@@ -121,7 +121,8 @@ def _refused(batch: Batch, shipment: Shipment, error: RejectedError) -> Effect:
     batch.uncertain = False
     if shipment.events == 1:
         batch.refused += 1
-        batch.refused_positions = [*batch.refused_positions, [shipment.start, error.code, error.message]]
+        refused = [shipment.start, error.code, error.message, error.request_id]
+        batch.refused_positions = [*batch.refused_positions, refused]
         effect.refused = 1
         _range_done(batch, shipment)
     else:

@@ -142,7 +142,7 @@ class World:
         for batch in self.batches(run):
             if batch.accepted:
                 other = {position for start, stop in batch.open_ranges for position in range(start, stop)}
-                other |= {position for position, _, _ in batch.refused_positions}
+                other |= {position for position, *_ in batch.refused_positions}
                 keys |= {key for position, key in enumerate(self.body_keys(batch)) if position not in other}
         return keys
 

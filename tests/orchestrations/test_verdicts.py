@@ -67,7 +67,7 @@ def test_a_warning_is_kept_with_the_accepted_batch():
 def test_bisection_finds_exactly_the_bad_events(events, bad):
     batch = batch_of(events)
     effects = bisect(batch, bad)
-    assert {position for position, _, _ in batch.refused_positions} == bad
+    assert {position for position, *_ in batch.refused_positions} == bad
     assert (batch.accepted, batch.refused) == (events - len(bad), len(bad))
     assert sum(effect.accepted + effect.refused for effect in effects) == events
 
