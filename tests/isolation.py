@@ -2,7 +2,7 @@
 
 It must be loaded with `-p tests.isolation`: pytest-django reads the settings before any conftest is imported. Data
 folder, keys and retries are the tests' own, nothing leaves the machine, and processes that run side by side
-(pytest-xdist) use different databases of one broker. Databases and brokers come from `tests/run.py`; without it the
+(pytest-xdist) use different databases of one server. Databases and brokers come from `tests/run.py`; without it the
 tests run on SQLite.
 """
 
@@ -37,12 +37,16 @@ def isolate() -> None:
     # A test that forgets to start the emulator talks to a closed port, not to TikTok.
     os.environ["TIKTOK_API_URL"] = "http://127.0.0.1:9/open_api/v1.3/"
     os.environ["TIKTOK_AUTH_URL"] = "http://127.0.0.1:9/portal/auth"
+    process = os.environ.get("PYTEST_XDIST_WORKER", "")
     if os.environ.get("DATABASE_URL", "sqlite:").startswith("sqlite:"):
         os.environ["DATABASE_URL"] = f"sqlite:///{data / 'hub.sqlite3'}"
+    elif process:
+        parts = urlsplit(os.environ["DATABASE_URL"])
+        os.environ["DATABASE_URL"] = urlunsplit(parts._replace(path=f"{parts.path}_{process}"))
     os.environ.setdefault("HUB_RETRY_SECONDS", "0.05,0.1,0.2")
     os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser tests' event loop and the ORM share a thread
     if "REDIS_URL" in os.environ:
-        url = separate(os.environ["REDIS_URL"], os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+        url = separate(os.environ["REDIS_URL"], process or "gw0")
         os.environ["REDIS_URL"] = os.environ["TEST_REDIS_URL"] = url
         os.environ["HUB_BROKER_PREFIX"] = f"test-{os.getpid()}:"
 

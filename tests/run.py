@@ -23,6 +23,9 @@ import redis
 from tests.servers import postgres_running, valkey_running
 
 ROOT = Path(__file__).resolve().parent.parent
+PROCESSES_MAX = 4
+ALONE = ("-n", "-s", "--pdb", "--capture=no")
+"""Arguments with which pytest is left in one process, or in as many as they say."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -52,6 +55,8 @@ def suite(arguments: list[str], broker: str, database: str, browser: str | None)
         environment["DATABASE_URL"] = database
     command = [sys.executable, "-m", "pytest", "-p", "tests.isolation"]
     command += [] if browser else ["--ignore=tests/browser"]
+    if not any(argument.startswith(ALONE) for argument in arguments):
+        command += ["-n", str(min(os.cpu_count() or 1, PROCESSES_MAX)), "--dist", "loadfile"]
     began = time.monotonic()
     with subprocess.Popen([*command, *arguments], cwd=ROOT, env=environment) as process:
         try:
