@@ -39,7 +39,7 @@ check: install-dev ## linters, types, import layers, migrations, system checks
 	HUB_DATA_DIR=.data/check $(PY) manage.py check
 
 bench: install-dev ## measure preparation and delivery against a plain Python baseline
-	@$(PY) -m tests.bench $(if $(ROWS),--rows $(ROWS))
+	@$(PY) -m tests.benchmark $(if $(ROWS),--rows $(ROWS))
 
 lock: install-dev ## write requirements*.txt anew from requirements*.in
 	$(LOCK) requirements.in -o requirements.txt
