@@ -5,6 +5,8 @@
 | `GET state[?tokens=1]` | accounts, event counts, faults, limits; tokens in clear only when asked for |
 | `GET events?event_source_id=[&event_id=][&limit=][&test=1]` | whole held events, oldest first |
 | `GET event_ids?event_source_id=[&summary=1]` | every id with the number of times received and held |
+| `GET audiences[?advertiser_id=]`, `GET members?audience_id=[&id_type=][&summary=1][&fingerprint=1]` | see `holdings` |
+| `POST audiences/forget {audience_id}` | delete an audience as if somebody did it in TikTok's pages |
 | `GET requests[?path=&limit=&summary=1]` | request log, newest first, or sums per path |
 | `GET, POST, DELETE faults[?number=]` | fault rules, see `faults` |
 | `GET, POST, DELETE limits` | rate limit rules, see `limits`; `{"level": …}` sets the level |
@@ -19,6 +21,7 @@ from typing import Any
 
 import orjson
 
+from destinations.emulator import holdings
 from destinations.emulator.errors import ApiError, SeedError
 from destinations.emulator.state import State
 from destinations.emulator.wire import JSON, Answer, Call, json_answer
@@ -68,6 +71,7 @@ def state_show(state: State, call: Call) -> dict[str, Any]:
                 )
             },
             "events": {source_id: source.counts() for source_id, source in state.events.sources.items()},
+            "audiences": holdings.audiences(state),
             "requests": sum(entry.requests for entry in sums),
             "faults": [asdict(rule) for rule in state.faults.rules],
             "level": state.limits.level,
@@ -269,6 +273,9 @@ ACTIONS: dict[str, dict[str, Action]] = {
     "state": {"GET": state_show},
     "events": {"GET": events_show},
     "event_ids": {"GET": event_ids_show},
+    "audiences": {"GET": holdings.audiences_show},
+    "audiences/forget": {"POST": lambda state, call: holdings.audience_forget(state, _object(call))},
+    "members": {"GET": holdings.members_show},
     "requests": {"GET": requests_show},
     "faults": {"GET": faults_show, "POST": faults_add, "DELETE": faults_clear},
     "limits": {"GET": limits_show, "POST": limits_add, "DELETE": limits_clear},

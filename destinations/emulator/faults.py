@@ -2,7 +2,8 @@
 
 A rule is `{"match": {…}, "action": {…}, "times": n, "after": k, "every": n}`. Match keys (all must hold): `path` (its
 end, as `/event/track/`), `method`, `token`, `event_source_id`, `body_contains` (text or list of texts, any of them),
-`item` (object: some data item has all these values, at any depth), `min_items`. Actions:
+`item` (object: some item of `data`, or person of `batch_data`, has all these values, at any depth), `min_items`.
+Actions:
 
 - `{"code": N, "message": "…", "data": {…}}`: that return code, nothing is kept
 - `{"http": 502}` with an nginx page, or with `body` and `content_type`; `{"http": 200, "body": ""}` an empty body
@@ -12,7 +13,8 @@ end, as `/event/track/`), `method`, `token`, `event_source_id`, `body_contains` 
 - `{"commit_then_hang": seconds}`: the call is carried out, then silence
 - `{"partial": 20001}`: the call is carried out and answered with that code
 - `{"delay": seconds}`: late but right; may stand beside any other action
-- `{"poison": {"event_id": "x"}}`: 40002 for every batch with such an item, so that only bisection helps
+- `{"poison": {"event_id": "x"}}`: 40002 for every batch with such an item, so that only bisection helps;
+  `{"poison": {"id": "<digest>"}}` the same for people
 """
 
 from collections.abc import Iterable
@@ -125,7 +127,7 @@ class _Body:
 
     @property
     def items(self) -> list[Any]:
-        items = self.json.get("data")
+        items = self.json.get("data", self.json.get("batch_data"))
         return items if isinstance(items, list) else []
 
 

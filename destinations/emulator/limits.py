@@ -32,8 +32,18 @@ LEVELS: dict[str, Rate | None] = {
 }
 REPORTING = Rate(1_000, 600_000, 86_400_000)
 REPORTING_PATHS = frozenset({"/event/track/"})
+STREAMING_PREFIX = "/segment/"
+STREAMING_FACTOR = 1_000
+"""TikTok's table gives the Streaming API a thousand times the level's rates (perhaps it counts records, not calls)."""
 CLOCKS = (1, 60, 86_400)
 KINDS = ("app", "pixel", "advertiser")
+
+
+def _published(rate: Rate | None, path: str) -> Rate | None:
+    """Give the limit that TikTok publishes for a path, for apps of the level with this rate."""
+    if rate is None or path in REPORTING_PATHS:
+        return rate and REPORTING
+    return Rate(*(STREAMING_FACTOR * calls for calls in rate)) if path.startswith(STREAMING_PREFIX) else rate
 
 
 class Limits:
@@ -66,7 +76,7 @@ class Limits:
         """Count a call of an app; raise 40100 when it is one too many."""
         rate = self._rule("app", app_id, path)
         if rate is None:
-            rate = REPORTING if path in REPORTING_PATHS and self.level != "none" else LEVELS[self.level]
+            rate = _published(LEVELS[self.level], path)
         if rate is not None and self._full("app", app_id, path, rate, now):
             raise ApiError(TOO_FREQUENT, "Too many requests. Please retry in some time.")
 

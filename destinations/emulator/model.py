@@ -11,6 +11,7 @@ SCOPES: dict[int, str] = {
     153: "Read Business Center assets",
     30: "Read custom audiences",
     31: "Create and update custom audiences",
+    32: "Share custom audiences",
     CONVERSION_SCOPE: "Report conversion events",
     800: "Read pixels",
     7224195155857833986: "Read offline event sets",

@@ -2,9 +2,11 @@
 
 import time
 from html import escape
+from typing import Any
 
 import orjson
 
+from destinations.emulator import holdings
 from destinations.emulator.faults import Rule
 from destinations.emulator.log import Entry, outcome
 from destinations.emulator.markup import document
@@ -24,6 +26,7 @@ setInterval(async () => {
 }, 2000);
 </script>"""
 LATEST = 25
+MOST_AUDIENCES = 50
 STATUSES = {"STATUS_ENABLE": "enabled", "STATUS_DISABLE": "disabled"}
 
 
@@ -36,7 +39,7 @@ def answer(state: State, call: Call) -> Answer:
             _events(state)
             + _accounts(state.registry)
             + _sources(state.registry)
-            + _audiences()
+            + _audiences(state)
             + _faults(state.faults.rules)
             + _requests(state.log.latest("", LATEST))
         )
@@ -120,8 +123,26 @@ def _source(kind: str, name: str, source_id: str, registry: Registry, advertiser
     )
 
 
-def _audiences() -> str:
-    return _section("Audiences", '<p class="soft">No audience has been created.</p>')
+def _audiences(state: State) -> str:
+    shown = holdings.audiences(state)
+    if not shown:
+        return _section("Audiences", '<p class="soft">No audience has been created.</p>')
+    rows = [_audience(state.registry, row) for row in shown[:MOST_AUDIENCES]]
+    more = len(shown) - len(rows)
+    body = _table(("Audience", "State", "#Members", "#Shown"), rows)
+    return _section("Audiences", body + (f"<p class=soft>and {more:,} older ones</p>" if more else ""))
+
+
+def _audience(registry: Registry, row: dict[str, Any]) -> str:
+    owner = registry.advertisers.get(row["advertiser_id"])
+    ids = "".join(f"<br><small>{count:,} {kind.removesuffix('_SHA256')}</small>" for kind, count in row["ids"].items())
+    mood = {"ready": " class=good", "expired": " class=bad", "not editable": " class=bad"}.get(row["state"], "")
+    return (
+        f"<tr><td>{escape(row['name'])}<br><small>{escape(row['audience_id'])} ·"
+        f" {escape(owner.name if owner else row['advertiser_id'])}</small></td>"
+        f"<td><span{mood}>{row['state']}</span><br><small>{escape(row['audience_type'])}</small></td>"
+        f"<td class=n>{row['people']:,} people{ids}</td><td class=n>{row['cover_num']:,}</td></tr>"
+    )
 
 
 def _faults(rules: list[Rule]) -> str:

@@ -2,14 +2,29 @@
 
 import time
 
-from destinations.emulator import accounts, api, consent, control, events, faults, oauth, page, sources
+from destinations.emulator import (
+    accounts,
+    api,
+    consent,
+    control,
+    dmp,
+    events,
+    faults,
+    oauth,
+    page,
+    segment,
+    sharing,
+    sources,
+)
 from destinations.emulator.api import Endpoint
 from destinations.emulator.log import Entry
 from destinations.emulator.state import State
 from destinations.emulator.wire import Answer, Call, text_answer
 
 ENDPOINTS: dict[str, Endpoint] = {
-    endpoint.path: endpoint for module in (oauth, accounts, sources, events) for endpoint in module.ENDPOINTS
+    endpoint.path: endpoint
+    for module in (oauth, accounts, sources, events, segment, dmp, sharing)
+    for endpoint in module.ENDPOINTS
 }
 
 

@@ -1,7 +1,8 @@
 """Name what the emulator holds when it starts, and read further seeds.
 
-A seed is a JSON object with any of the keys of `DEFAULT_SEED`, plus `options` (see `state.Options`), `limits` (see
-`limits`) and `faults` (see `faults`). It adds to the default seed; `"default": false` starts from nothing.
+A seed is a JSON object with any of the keys of `DEFAULT_SEED`, plus `audiences` (`audience_id`, `name`,
+`advertiser_id` …, see `audiences`), `options` (see `state.Options`), `limits` (see `limits`) and `faults` (see
+`faults`). It adds to the default seed; `"default": false` starts from nothing.
 """
 
 from pathlib import Path
@@ -105,6 +106,7 @@ DEFAULT_SEED: Seed = {
         _token("analyst", ANALYST, ACME, list(SCOPES)),
         _token("revoked", ADMIN, ACME, list(SCOPES), revoked=True),
         _token("events-only", ADMIN, ACME, [CONVERSION_SCOPE]),
+        _token("audiences", ADMIN, ACME, [100, 30, 31]),
     ],
 }
 """Two brands, Acme and Globex, that cannot see each other, and the tokens that tests paste."""

@@ -84,10 +84,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, given: Answer) -> None:
         reason = REASONS.get(given.status, "Error")
-        headers = {"Content-Type": given.content_type, "Content-Length": str(len(given.body)), **given.headers}
+        length = {"Content-Length": str(len(given.body))} if given.pieces is None else {"Transfer-Encoding": "chunked"}
+        headers = {"Content-Type": given.content_type, **length, **given.headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         body = b"" if self.command == "HEAD" else given.body
         self.wfile.write(f"HTTP/1.1 {given.status} {reason}\r\n{head}\r\n".encode("latin-1") + body)
+        if given.pieces is not None and self.command != "HEAD":
+            for piece in filter(None, given.pieces):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
 
     def _reset(self) -> None:
         """Make the coming close an RST instead of a FIN: linger on, zero seconds."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from destinations.emulator.audiences import AudienceRules, AudienceStore
 from destinations.emulator.errors import SeedError
 from destinations.emulator.faults import Faults
 from destinations.emulator.limits import Limits
@@ -14,8 +15,9 @@ from destinations.emulator.log import RequestLog
 from destinations.emulator.registry import Registry, rows
 from destinations.emulator.seed import DEFAULT_SEED, Seed
 from destinations.emulator.store import EventStore
+from destinations.emulator.uploads import Uploads
 
-SEED_KEYS = frozenset(DEFAULT_SEED) | {"default", "options", "limits", "faults"}
+SEED_KEYS = frozenset(DEFAULT_SEED) | {"default", "audiences", "options", "limits", "faults"}
 
 
 @dataclass
@@ -26,6 +28,11 @@ class Options:
     `full_event_limit`: whole events kept per source. `request_log_limit`: requests remembered. `max_age_days`: older
     events are refused (assumed: no source shows it). `age_grace_seconds`: added to that, since senders measure the age
     before they send. `auth_code_seconds`: life of an auth_code.
+
+    Audiences: `streaming_allow_listed`: whether the app may use /segment/. `audience_limit`: most per ad account.
+    `audience_floor`: matched people a file must leave. `audience_match_rate`: share of people TikTok knows.
+    `audience_processing_seconds`: how long a file is worked on (the real time is unknown). `audience_size_seconds`:
+    how long until a size shows. `file_path_seconds`: life of an uploaded file (the real one is unknown).
     """
 
     index_in_message: bool = False
@@ -35,6 +42,13 @@ class Options:
     max_age_days: int = 28
     age_grace_seconds: int = 3_600
     auth_code_seconds: int = 3_600
+    streaming_allow_listed: bool = True
+    audience_limit: int = 400
+    audience_floor: int = 1_000
+    audience_match_rate: float = 1.0
+    audience_processing_seconds: float = 300.0
+    audience_size_seconds: float = 86_400.0
+    file_path_seconds: float = 86_400.0
 
 
 class State:
@@ -59,6 +73,8 @@ class State:
             self.latency_seconds = 0.0
             self.null = False
             self._shift = 0.0
+            self.audiences = AudienceStore()
+            self.uploads = Uploads()
             self.clear_events()
             if self.seed.get("default", True):
                 self.add_seed(DEFAULT_SEED)
@@ -79,6 +95,7 @@ class State:
         with self.lock:
             self.registry.add(seed)
             self._set_options(seed.get("options", {}))
+            self.audiences.add(rows(seed, "audiences"), self.now())
             for rule in rows(seed, "limits"):
                 self.limits.add(rule)
             for rule in rows(seed, "faults"):
@@ -87,6 +104,8 @@ class State:
     def _set_options(self, options: dict[str, Any]) -> None:
         known = {field.name: type(field.default) for field in fields(Options)}
         for name, value in options.items():
+            if known.get(name) is float and type(value) is int:
+                value = float(value)  # noqa: PLW2901 - JSON does not tell 1 from 1.0
             if type(value) is not known.get(name):
                 raise SeedError(f"The option {name} is unknown or not of the right type; known are {', '.join(known)}.")
             setattr(self.options, name, value)
@@ -102,6 +121,18 @@ class State:
     def advance(self, seconds: float) -> None:
         """Let time pass at once: for de-duplication windows, auth codes, rate windows."""
         self._shift += seconds
+
+    @property
+    def audience_rules(self) -> AudienceRules:
+        """Give the options that audiences obey."""
+        options = self.options
+        return AudienceRules(
+            options.audience_limit,
+            options.audience_floor,
+            options.audience_match_rate,
+            options.audience_processing_seconds,
+            options.audience_size_seconds,
+        )
 
     def request_id(self) -> str:
         """Make a request id of TikTok's shape: UTC time, then 20 hex digits."""

@@ -1,5 +1,6 @@
 """Carry one HTTP exchange between the socket and the endpoints."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -69,7 +70,10 @@ class Call:
 
 @dataclass
 class Answer:
-    """What goes back. `fate` says how the connection ends: kept, reset (RST) or closed without an answer."""
+    """What goes back. `fate` says how the connection ends: kept, reset (RST) or closed without an answer.
+
+    `pieces`, when given, are written one by one in place of `body`, which need not fit into memory then.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -77,6 +81,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     fate: Literal["send", "reset", "close"] = "send"
     code: int | None = None
+    pieces: Iterable[bytes] | None = None
 
 
 def text_answer(status: int, text: str) -> Answer:
