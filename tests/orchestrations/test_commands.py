@@ -131,7 +131,8 @@ def test_a_sample_sends_the_first_rows_and_says_that_they_count(command, hub, he
     assert "without a test event code" in result["note"]
 
 
-def test_without_waiting_the_run_is_queued_and_followed_later(command, orders):
+def test_without_waiting_the_run_is_queued_and_followed_later(command, orders, settings):
+    settings.HUB_EMBEDDED_BROKER = True
     orders()
     status, out, err = command("orchestration_run", "acme", NAME)
     with scopes_disabled():
