@@ -11,6 +11,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
 
 
 class SecretUnreadableError(Exception):
@@ -77,8 +78,17 @@ class Secret:
     __str__ = __repr__
 
 
+class SecretAttribute(DeferredAttribute):
+    """Wrap what is assigned at once, so that a dump of an object that was never saved shows no secret either."""
+
+    def __set__(self, instance: models.Model, value: object) -> None:
+        instance.__dict__[self.field.attname] = self.field.to_python(value)
+
+
 class SecretField(models.TextField):  # type: ignore[type-arg]
     """A column that holds ciphertext and gives a `Secret`; never part of a form."""
+
+    descriptor_class = SecretAttribute
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("blank", True)

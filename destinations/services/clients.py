@@ -69,7 +69,14 @@ def client_open(credential: Credential, *, connections: int = 1, share: str = ""
     Raises CredentialError when there is no token yet, ConfigurationError when it cannot be decrypted. The app's
     own limits are counted for tokens that our app was given; a pasted token may belong to any app.
     """
-    client = TikTokClient(
+    with _client_make(credential, connections, share) as client:
+        yield client
+
+
+# Not in the generator above: Django's error reports find no decorator beyond a generator's frame.
+@sensitive_variables()
+def _client_make(credential: Credential, connections: int, share: str) -> TikTokClient:
+    return TikTokClient(
         token_reveal(credential),
         base_url=settings.TIKTOK_API_URL,
         limiter=_limits.get(),
@@ -80,8 +87,6 @@ def client_open(credential: Credential, *, connections: int = 1, share: str = ""
         timeout=(CONNECT_SECONDS, settings.TIKTOK_TIMEOUT_SECONDS),
         pool_maxsize=max(connections, 1),
     )
-    with client:
-        yield client
 
 
 @sensitive_variables()
