@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from hashlib import sha256
+from hashlib import md5, sha256
 from typing import Any
 
 import pytest
@@ -59,6 +59,53 @@ class Sender:
 
     def held(self, source_id: str = ACME_SET) -> list[str]:
         return [item["event_id"] for item in self.emulator.state.events.items(source_id)]
+
+    def audience(self, name: str = "VIP", **changes: object) -> str:
+        """Create a Partner audience and give its id."""
+        reply = self.post("segment/audience/", {"advertiser_id": ACME, "custom_audience_name": name, **changes})
+        assert reply["code"] == 0, reply
+        return str(reply["data"]["audience_id"])
+
+    def map(self, audience_id: str, *people: tuple[str, ...], action: str = "add", **changes: object) -> Reply:
+        """Send people, each a tuple of an e-mail and perhaps a phone ("" = has none), hashed as they are."""
+        schema = ["EMAIL_SHA256", "PHONE_SHA256"][: max(map(len, people), default=1)]
+        rows = [[element_of(text, audience_id) for text in person] for person in people]
+        body = {"advertiser_ids": [ACME], "action": action, "id_schema": schema, "batch_data": rows}
+        return self.post("segment/mapping/", {**body, **changes})
+
+    def members(self, audience_id: str) -> dict[str, set[str]]:
+        """Give the exact sets of digests an audience holds, by id type, without empty ones."""
+        return {kind: set(ids) for kind, ids in self.show("members", audience_id=audience_id)["ids"].items()}
+
+    def upload(self, content: bytes, name: str = "people.csv", **changes: str) -> Reply:
+        """Upload a file; a change to "" leaves the part out."""
+        signature = md5(content, usedforsecurity=False).hexdigest()
+        parts = {"advertiser_id": ACME, "calculate_type": "EMAIL_SHA256", "file_signature": signature}
+        parts = {key: value for key, value in {**parts, **changes}.items() if value}
+        url = self.emulator.api_url + "dmp/custom_audience/file/upload/"
+        reply: Reply = self.session.post(url, data=parts, files={"file": (name, content)}, timeout=30).json()
+        return reply
+
+    def uploaded(self, *people: str, **changes: str) -> str:
+        """Upload e-mails, hashed as they are, and give the path."""
+        content = "".join(f"{hashed(person)}\n" for person in people).encode()
+        return str(self.upload(content, **changes)["data"]["file_path"])
+
+    def dmp(self, path: str, **body: object) -> Reply:
+        return self.post(f"dmp/custom_audience/{path}/", {"advertiser_id": ACME, **body})
+
+    def described(self, audience_id: str) -> dict[str, Any]:
+        """Give what TikTok tells about one audience."""
+        query = {"advertiser_id": ACME, "custom_audience_ids": f'["{audience_id}"]'}
+        details: dict[str, Any] = self.get("dmp/custom_audience/get/", **query)["data"]["list"][0]["audience_details"]
+        return details
+
+    def later(self, seconds: float) -> None:
+        self.control("clock", {"advance": seconds})
+
+
+def element_of(text: str, *audience_ids: str) -> dict[str, Any]:
+    return {"id": hashed(text), "audience_ids": list(audience_ids)} if text else {}
 
 
 def body_of(*items: object, source: str = "offline", **top: object) -> dict[str, Any]:
