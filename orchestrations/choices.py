@@ -37,6 +37,28 @@ class RunTrigger(TextChoices):
 
     MANUAL = "manual", "Run now"
     COMMAND = "command", "Command line"
+    SCHEDULE = "schedule", "Schedule"
+
+
+class ScheduleKind(TextChoices):
+    """How a schedule says when."""
+
+    CRON = "cron", "At times of the clock (cron)"
+    INTERVAL = "interval", "Every so many minutes"
+
+
+class ScheduleOverlap(TextChoices):
+    """What happens to a run that is due while the one before is not finished."""
+
+    QUEUE = "queue", "Wait for it, then run"
+    SKIP = "skip", "Skip this run"
+
+
+class MissedRuns(TextChoices):
+    """What happens, after a time in which nothing could run, to the runs that were due in it."""
+
+    ONCE = "once", "Run once"
+    SKIP = "skip", "Skip them"
 
 
 class BatchStatus(TextChoices):

@@ -5,8 +5,19 @@ from django.db import models
 from django.db.models import F, Q
 
 from destinations.models import Credential, Destination
-from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, QueryStatus, RunStage, RunStatus, RunTrigger
-from tiktok_hub.tenancy.models import TenantModel, User
+from orchestrations.choices import (
+    UNFINISHED_BATCHES,
+    BatchStatus,
+    MissedRuns,
+    QueryStatus,
+    RunStage,
+    RunStatus,
+    RunTrigger,
+    ScheduleKind,
+    ScheduleOverlap,
+)
+from orchestrations.schedules import EXPRESSION_LONGEST, Cron, Interval, Rule
+from tiktok_hub.tenancy.models import TenantModel, User, time_zone_validate
 
 table_name_validate = RegexValidator(
     r"^[A-Za-z_][A-Za-z0-9_]*$", "Letters, digits and underscores, beginning with a letter: it is a table name in SQL."
@@ -92,6 +103,43 @@ class Orchestration(TenantModel):
         return self.name
 
 
+class Schedule(TenantModel):
+    """When an orchestration runs by itself; an orchestration without one runs when somebody starts it.
+
+    `cron` or `every_minutes` holds, as `kind` says; intervals count from `anchor`. `next_slot` is the next moment at
+    which a run is due, `waiting_slot` one that was due while another run was not finished. Runs start on behalf of
+    `set_by`, whose membership is asked again every time.
+    """
+
+    orchestration = models.OneToOneField(Orchestration, models.CASCADE, related_name="schedule")
+    kind = models.CharField(max_length=20, choices=ScheduleKind.choices)
+    cron = models.CharField(max_length=EXPRESSION_LONGEST, blank=True)
+    every_minutes = models.PositiveIntegerField(null=True, blank=True)
+    anchor = models.DateTimeField()
+    time_zone = models.CharField(max_length=64, validators=[time_zone_validate])
+    overlap = models.CharField(max_length=20, choices=ScheduleOverlap.choices, default=ScheduleOverlap.SKIP)
+    missed = models.CharField(max_length=20, choices=MissedRuns.choices, default=MissedRuns.ONCE)
+    enabled = models.BooleanField(default=True)
+    next_slot = models.DateTimeField(null=True, editable=False)
+    waiting_slot = models.DateTimeField(null=True, editable=False)
+    set_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    set_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        ordering = ("next_slot", "pk")
+        indexes = [models.Index(fields=["next_slot"], name="schedule_by_next_slot")]
+
+    def __str__(self) -> str:
+        return f"Schedule of {self.orchestration}"
+
+    @property
+    def rule(self) -> Rule:
+        """Return the rule that says when runs are due."""
+        if self.kind == ScheduleKind.CRON:
+            return Cron(self.cron, self.time_zone)
+        return Interval(self.every_minutes or 0, self.anchor, self.time_zone)
+
+
 class Run(TenantModel):
     """One execution of an orchestration, and the truth about what became of every row.
 
@@ -99,7 +147,8 @@ class Run(TenantModel):
     storage key), `time_zone`, `country`; a retry uses the same. Rows: `selected = in_events + rejected + duplicates`.
     Events: `events = accepted + refused + unknown + unsent`. `requests` are batches, `attempts` HTTP requests.
     `lease_until` is a worker's promise (the one that holds `lease_token`) to be alive, or the time before which there
-    is nothing to do; when it lies in the past, the sweeper hands the work to another worker.
+    is nothing to do; when it lies in the past, the sweeper hands the work to another worker. `slot` is when a scheduled
+    run was due: there is one run per slot.
     """
 
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="runs")
@@ -108,6 +157,7 @@ class Run(TenantModel):
     stage = models.CharField(max_length=20, choices=RunStage.choices, default=RunStage.WAITING)
     trigger = models.CharField(max_length=20, choices=RunTrigger.choices, default=RunTrigger.MANUAL)
     started_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    slot = models.DateTimeField(null=True)
     sample = models.PositiveIntegerField(null=True, blank=True)
     inputs = models.JSONField(default=dict)
 
@@ -148,6 +198,7 @@ class Run(TenantModel):
                 condition=Q(status__in=[RunStatus.QUEUED, RunStatus.RUNNING]),
             ),
         ]
+        constraints = [models.UniqueConstraint(fields=["orchestration", "slot"], name="run_slot_once")]
         permissions = [("download_run", "Can download rejects")]
 
     def __str__(self) -> str:
@@ -169,6 +220,13 @@ class Run(TenantModel):
         if self.started_at is None or self.finished_at is None:
             return None
         return (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def starter(self) -> str:
+        """Say who or what started the run; a schedule with the person on whose behalf it did."""
+        if self.trigger == RunTrigger.SCHEDULE and self.started_by:
+            return f"{self.get_trigger_display()} ({self.started_by})"
+        return str(self.started_by or self.get_trigger_display())
 
     @property
     def spool(self) -> str:

@@ -1,6 +1,7 @@
 """Start, cancel and retry runs; see that an orchestration can run before it does."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -60,12 +61,18 @@ def columns_check(query: Query, spec: Any, settings: dict[str, Any]) -> Any:
 
 
 def run_start(
-    *, orchestration: Orchestration, membership: Membership | None, trigger: RunTrigger, sample: int | None = None
+    *,
+    orchestration: Orchestration,
+    membership: Membership | None,
+    trigger: RunTrigger,
+    sample: int | None = None,
+    slot: datetime | None = None,
 ) -> Run:
     """Queue a run of an orchestration for a member and ring the doorbell once it is committed.
 
-    `sample` limits it to the first rows of the query. Raise PermissionDenied or ValidationError (see
-    `orchestration_check`), also while a credential waits to be reauthorised or another run is not finished.
+    `sample` limits it to the first rows of the query, `slot` is when a scheduled run was due. Raise PermissionDenied
+    or ValidationError (see `orchestration_check`), also while a credential waits to be reauthorised or another run is
+    not finished.
     """
     if not orchestration.enabled:
         raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
@@ -80,6 +87,7 @@ def run_start(
             trigger=trigger,
             started_by=membership.user if membership else None,
             sample=sample,
+            slot=slot,
             inputs=_inputs(orchestration, settings),
         )
         ring(run)
@@ -100,9 +108,14 @@ def credential_usable(destination: Destination) -> Credential:
 def _refuse_overlap(orchestration: Orchestration) -> None:
     """Let one run of an orchestration be active at a time, whoever starts them together."""
     Orchestration.objects.select_for_update().get(pk=orchestration.pk)
-    active = Run.objects.filter(orchestration=orchestration, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).first()
+    active = run_active(orchestration)
     if active is not None:
         raise ValidationError(f"Run {active.pk} of “{orchestration}” is not finished yet. Wait for it, or cancel it.")
+
+
+def run_active(orchestration: Orchestration) -> Run | None:
+    """Return the run of an orchestration that keeps another from starting."""
+    return Run.objects.filter(orchestration=orchestration, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).first()
 
 
 def _inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +150,8 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
     """
     if run.status not in {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}:
         raise ValidationError(f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to retry.")
+    if not run.inputs:
+        raise ValidationError(f"Run {run.pk} was never started: there is nothing to retry. Restart it instead.")
     if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
         raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
     if not run.orchestration.destination.enabled:

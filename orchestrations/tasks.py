@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from orchestrations import delivery, preparing, sweeper
+from orchestrations import delivery, preparing, scheduling, sweeper
 from orchestrations.doorbell import task_send
 from tiktok_hub.tenancy.tasks import TenantTask
 
@@ -25,3 +25,9 @@ def run_deliver(tenant_id: int, run_id: int) -> None:
 def runs_sweep() -> None:
     """Find runs that nobody works on."""
     sweeper.runs_sweep()
+
+
+@shared_task(name="schedules_tick")
+def schedules_tick() -> None:
+    """Start the runs that are due."""
+    scheduling.schedules_tick()
