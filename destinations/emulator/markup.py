@@ -19,8 +19,9 @@ section{margin:0}.wide{grid-column:1/-1}.scroll{overflow-x:auto}
 small,.soft{color:var(--soft);font-size:.85em}
 table{width:100%;overflow-wrap:normal;border-collapse:collapse;font-size:.88rem}
 th,td{text-align:left;padding:.3rem .5rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--soft);font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
+th{color:var(--soft);font-weight:600}.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 code{font-size:.85em}.bad{color:var(--mark);font-weight:600}.good{color:var(--good)}
+.any{overflow-wrap:anywhere;min-width:9rem}
 svg.bar{display:block;width:100%;height:.7rem}svg.bar rect{fill:var(--bar)}
 .tabs{display:flex;flex-wrap:wrap;gap:.4rem;margin:1rem 0}
 .tabs a{padding:.35rem .7rem;border:1px solid var(--line);border-radius:1rem;color:var(--ink);text-decoration:none}

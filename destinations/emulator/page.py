@@ -129,18 +129,18 @@ def _audiences(state: State) -> str:
         return _section("Audiences", '<p class="soft">No audience has been created.</p>')
     rows = [_audience(state.registry, row) for row in shown[:MOST_AUDIENCES]]
     more = len(shown) - len(rows)
-    body = _table(("Audience", "State", "#Members", "#Shown"), rows)
+    body = _table(("Audience", "#Members", "#Size"), rows)
     return _section("Audiences", body + (f"<p class=soft>and {more:,} older ones</p>" if more else ""))
 
 
 def _audience(registry: Registry, row: dict[str, Any]) -> str:
     owner = registry.advertisers.get(row["advertiser_id"])
     ids = "".join(f"<br><small>{count:,} {kind.removesuffix('_SHA256')}</small>" for kind, count in row["ids"].items())
+    owned_by = owner.name if owner else row["advertiser_id"]
     mood = {"ready": " class=good", "expired": " class=bad", "not editable": " class=bad"}.get(row["state"], "")
     return (
-        f"<tr><td>{escape(row['name'])}<br><small>{escape(row['audience_id'])} ·"
-        f" {escape(owner.name if owner else row['advertiser_id'])}</small></td>"
-        f"<td><span{mood}>{row['state']}</span><br><small>{escape(row['audience_type'])}</small></td>"
+        f"<tr><td class=any>{escape(row['name'])}<br><small>{escape(row['audience_id'])}</small><br>"
+        f"<small><span{mood}>{row['state']}</span> · {escape(row['audience_type'])} · {escape(owned_by)}</small></td>"
         f"<td class=n>{row['people']:,} people{ids}</td><td class=n>{row['cover_num']:,}</td></tr>"
     )
 

@@ -1,6 +1,7 @@
 """Check who is in a streamed audience: exact sets, people counted by linked ids, sizes that show late, faults."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5, sha256
 from typing import Any
 
@@ -291,3 +292,15 @@ def test_page_shows_audiences_with_sizes(sender: Any) -> None:
     for part in ("&lt;VIP&gt;", made, "ready", "Partner", "1,234 people", "1,234 PHONE", "<td class=n>1,234</td>"):
         assert part in text
     assert "No audience" not in text
+
+
+def test_senders_at_once_lose_nobody(sender: Any, sender_with: Any) -> None:
+    made = sender.audience()
+    senders = [sender_with("emulator-token-acme") for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(one.map, made, *((f"{number}-{person}",) for person in range(300)))
+            for number, one in enumerate(senders)
+        ]
+        assert {job.result()["code"] for job in jobs} == {0}
+    assert people(sender, made) == 2_400
