@@ -5,7 +5,9 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -18,6 +20,7 @@ from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.models import Dataset, Query, Run
 from orchestrations.sources import (
     DatasetError,
+    DatasetInfo,
     Engine,
     EngineLimits,
     QueryError,
@@ -44,24 +47,48 @@ def dataset_load(*, tenant: Tenant, name: str, file: Path, filename: str, descri
         dataset.save()
         return dataset
     with workdir() as folder:
-        target = Path(folder) / "dataset.parquet"
         try:
-            info = dataset_import(file, target, filename=filename, max_bytes=settings.HUB_UPLOAD_MAX_BYTES)
+            staged = dataset_stage(file, Path(folder) / "dataset.parquet", filename=filename)
         except DatasetError as error:
             raise ValidationError(f"{error.sentence} {error.hint}".strip()) from None
-        marks = {column["name"]: column["pii"] for column in dataset.columns}
-        dataset.columns = [
-            {"name": column.name, "type": column.type, "pii": marks.get(column.name, column.pii_guess)}
-            for column in info.columns
-        ]
-        dataset.filename, dataset.format, dataset.digest = filename[:200], info.format, digest
-        dataset.rows, dataset.bytes, dataset.loaded_at = info.rows, target.stat().st_size, timezone.now()
-        dataset.path = f"{tenant.pk}/datasets/{name}-{secrets.token_hex(8)}.parquet"
-        dataset.full_clean(exclude=["tenant", "description"])
-        with target.open("rb") as parquet:
-            default_storage.save(dataset.path, File(parquet))
+        dataset.filename = filename[:200]
+        dataset_store(dataset=dataset, staged=staged, digest=digest)
     dataset.save()
     return dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that was read and waits to become a dataset's content: `path` is a Parquet file outside of storage."""
+
+    path: Path
+    info: DatasetInfo
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """Return the columns as datasets keep them."""
+        return [{"name": each.name, "type": each.type, "pii": each.pii_guess} for each in self.info.columns]
+
+
+def dataset_stage(file: Path, target: Path, *, filename: str) -> Staged:
+    """Read a file into a Parquet file at `target`; raise DatasetError with what is wrong with it."""
+    return Staged(target, dataset_import(file, target, filename=filename, max_bytes=settings.HUB_UPLOAD_MAX_BYTES))
+
+
+def dataset_store(*, dataset: Dataset, staged: Staged, digest: str) -> str:
+    """Put staged content into storage under a new key and into the dataset's fields (not saved); return the key.
+
+    Columns of a name that is known keep their marks (personal or not). Raise ValidationError for a bad name.
+    """
+    marks = {column["name"]: column["pii"] for column in dataset.columns}
+    dataset.columns = [{**column, "pii": marks.get(column["name"], column["pii"])} for column in staged.columns]
+    dataset.format, dataset.rows, dataset.digest = staged.info.format, staged.info.rows, digest
+    dataset.bytes, dataset.loaded_at = staged.path.stat().st_size, timezone.now()
+    dataset.path = f"{dataset.tenant_id}/datasets/{dataset.name}-{secrets.token_hex(8)}.parquet"
+    dataset.full_clean(exclude=["tenant", "description"])
+    with staged.path.open("rb") as parquet:
+        default_storage.save(dataset.path, File(parquet))
+    return dataset.path
 
 
 def dataset_mark(*, dataset: Dataset, personal: Collection[str]) -> Dataset:

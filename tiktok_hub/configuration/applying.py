@@ -1,21 +1,19 @@
 """Carry plans out: one transaction over all tenants, so that a failure leaves everything as it was."""
 
-import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
+from orchestrations.datasets import dataset_store
 from orchestrations.models import Dataset, Orchestration, Query
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.state import settings_revealed
-from tiktok_hub.configuration.tables import Columns
 from tiktok_hub.crypto import Secret
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -94,21 +92,11 @@ class Applier:
         row = Dataset.objects.filter(name=change.name).first() or Dataset(tenant=self.tenant, name=change.name)
         row.description, row.filename = fields["description"], fields["file"]
         if change.name in self.plan.staged:
-            self._content(row, fields["sha256"])
+            staged = self.plan.staged[change.name]
+            self.stored.append(dataset_store(dataset=row, staged=staged, digest=fields["sha256"]))
         if "pii" in fields:
             row.columns = [{**column, "pii": column["name"] in fields["pii"]} for column in row.columns]
         row.save()
-
-    def _content(self, row: Dataset, digest: str) -> None:
-        """Put a staged file in storage under a new key; runs that have started go on reading the old one."""
-        staged = self.plan.staged[row.name]
-        row.columns = marks_keep(row.columns, staged.columns)
-        row.format, row.rows, row.bytes = staged.info.format, staged.info.rows, staged.info.bytes
-        row.digest, row.loaded_at = digest, timezone.now()
-        row.path = f"{self.tenant.pk}/datasets/{row.name}-{secrets.token_hex(8)}.parquet"
-        self.stored.append(row.path)
-        with staged.path.open("rb") as parquet:
-            default_storage.save(row.path, File(parquet))
 
     def _query(self, change: Change, fields: dict[str, Any]) -> None:
         row = Query.objects.filter(name=change.name).first() or Query(tenant=self.tenant, name=change.name)
@@ -143,9 +131,3 @@ def _store(row: Query | Destination | Orchestration, fields: dict[str, Any]) -> 
     for name, value in fields.items():
         setattr(row, name, value)
     row.save()
-
-
-def marks_keep(old: Columns, new: Columns) -> Columns:
-    """Return new columns with the marks (personal or not) that columns of the same name have already."""
-    marks = {column["name"]: column["pii"] for column in old}
-    return [{**column, "pii": marks.get(column["name"], column["pii"])} for column in new]

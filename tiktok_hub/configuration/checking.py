@@ -28,10 +28,10 @@ from tiktok_hub.configuration.state import Items, settings_hidden, settings_reve
 from tiktok_hub.configuration.tables import (
     Columns,
     Staged,
-    dataset_stage,
     file_fields,
     pii_check,
     queries_describe,
+    staged_file,
     tables_of,
 )
 from tiktok_hub.crypto import Secret
@@ -286,7 +286,7 @@ class Checker:
             row = rows.get(item.name)
             columns: Columns = row.columns if row else []
             if item.is_whole and change and change.touches("sha256"):
-                staged = dataset_stage(self.document, item, self.folder)
+                staged = staged_file(self.document, item, self.folder)
                 if isinstance(staged, Problem):
                     self.problems.append(staged)
                     item.is_whole = False

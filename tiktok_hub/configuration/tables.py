@@ -5,22 +5,19 @@ runs them, over the tenant's tables with those new ones in their places. No quer
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from orchestrations.datasets import file_digest
+from orchestrations.datasets import Staged, dataset_stage, file_digest
 from orchestrations.models import Dataset
 from orchestrations.sources import (
     DatasetError,
-    DatasetInfo,
     EngineLimits,
     QueryError,
     SourceError,
-    dataset_import,
     engine_open,
     query_check,
 )
@@ -28,19 +25,6 @@ from tiktok_hub.configuration.problems import Problem, did_you_mean
 from tiktok_hub.configuration.reading import Document, Item
 
 Columns = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Staged:
-    """A file that was imported and waits to become a dataset's content: `path` is a Parquet file."""
-
-    path: Path
-    info: DatasetInfo
-
-    @property
-    def columns(self) -> Columns:
-        """Return the columns as datasets keep them."""
-        return [{"name": each.name, "type": each.type, "pii": each.pii_guess} for each in self.info.columns]
 
 
 def file_fields(document: Document, item: Item, present: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -68,15 +52,13 @@ def file_fields(document: Document, item: Item, present: Mapping[str, Any], prob
     return fields
 
 
-def dataset_stage(document: Document, item: Item, folder: Path) -> Staged | Problem:
-    """Import a dataset's file into the folder; return the problem when it cannot be read as a table."""
+def staged_file(document: Document, item: Item, folder: Path) -> Staged | Problem:
+    """Read a dataset's file into the folder; return the problem when it cannot be read as a table."""
     source = document.folder / str(item.values["file"])
-    target = folder / f"{item.name}.parquet"
     try:
-        info = dataset_import(source, target, filename=source.name, max_bytes=settings.HUB_UPLOAD_MAX_BYTES)
+        return dataset_stage(source, folder / f"{item.name}.parquet", filename=source.name)
     except DatasetError as error:
         return item.problem("file", f"{source.name}: {error}")
-    return Staged(target, info)
 
 
 def pii_check(item: Item, columns: Columns) -> list[Problem]:
