@@ -46,7 +46,8 @@ See destinations/emulator/control.py for what /_emulator/… can do (state, faul
     def handle(self, *args: Any, **options: Any) -> None:
         """Listen, print one line, serve."""
         server = _listen(options["host"], options["port"], options["seed"])
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job inherits an ignored SIGINT
+            signal.signal(number, _interrupt)
         try:
             self.stdout.write(_announcement(server, as_json=options["json"]))
             self.stdout.flush()

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,15 @@ def command(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+@contextmanager
+def killed_at_last(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """See that a process which does not end fails its test instead of holding it up for ever."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def first_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     return process.stdout.readline()
@@ -33,7 +44,7 @@ def first_line(process: "subprocess.Popen[str]") -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl_c"])
 def test_command_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
-    with command("--port", "0", "--json") as process:
+    with command("--port", "0", "--json") as process, killed_at_last(process):
         shown: dict[str, Any] = json.loads(first_line(process))
         assert requests.get(shown["api_url"] + "user/info/", timeout=5).json()["code"] == 40104
         process.send_signal(number)

@@ -26,7 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Play it, and turn what prevents it into one sentence."""
-        signal.signal(signal.SIGTERM, interrupt)
+        for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job inherits an ignored SIGINT
+            signal.signal(number, interrupt)
         try:
             status = demo_play(settings.HUB_DATA_DIR / "demo", options["port"], serve=not options["no_serve"])
         except PortError as error:
