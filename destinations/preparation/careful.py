@@ -16,6 +16,7 @@ from functools import lru_cache
 import duckdb
 import phonenumbers
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from destinations.preparation.kernels.patterns import E164, EMAIL, EMAIL_LENGTH
 
@@ -29,7 +30,6 @@ TIMESTAMP = re.compile(
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SIGNIFICANT = Context(prec=15, rounding=ROUND_HALF_UP)
 WIDE = Context(prec=400, rounding=ROUND_HALF_UP)
-DECIMALS = 10
 SMALLEST = Decimal("1e-10")
 LARGEST = Decimal("999999999999999500")
 """What would be rounded to 19 digits before the point; sums of such numbers stay within the engine's decimals."""
@@ -86,7 +86,7 @@ def plain(value: Decimal) -> str:
     if value.adjusted() < -30:
         return "0"
     value = SIGNIFICANT.plus(value)
-    if value.as_tuple().exponent < -DECIMALS:  # type: ignore[operator] - it is finite
+    if value != value.quantize(SMALLEST, context=WIDE):
         value = value.quantize(SMALLEST, context=WIDE)
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -170,7 +170,12 @@ def registered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Lend the functions to a connection."""
     for name, (function, arity) in FUNCTIONS.items():
         connection.create_function(
-            name, function, ["VARCHAR"] * arity, "VARCHAR", type="arrow", null_handling="special"
+            name,
+            function,
+            ["VARCHAR"] * arity,
+            "VARCHAR",
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
         )
     try:
         yield

@@ -1,6 +1,6 @@
 """Prepare conversion events: rows of a query in, complete request bodies and issues out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 
 import duckdb
 
@@ -23,7 +23,7 @@ def prepare(
     spec: Declaration,
     settings: Settings,
     context: Context,
-) -> Iterator[Piece]:
+) -> Generator[Piece, None, None]:
     """Turn the rows of a relation into request bodies, issues and signs of progress, in the order of the rows.
 
     `relation` is a FROM expression with the query's columns and a BIGINT `_row` (1-based, ascending); `columns` maps

@@ -44,7 +44,7 @@ class Field:
     `target` is the path in the receiver's payload (`user.email`, `properties.contents[].price`), None for columns that
     only steer. `sources` are the event sources it applies to and `required_for` those it is required for (both empty =
     all). A blank value falls back to the setting `fallback`. A bad value rejects the row where `strict`, and is
-    dropped with a warning otherwise. `choices` are the words it may be (only in the sources `choices_for`, where given),
+    dropped with a warning otherwise. `choices` are the words it may be (only in the sources `choices_for`, if given),
     `word` names it in the reason `bad_…`, `aliases` are names accepted besides `column`. `default` is sent where the
     value is missing but its object is there.
     """

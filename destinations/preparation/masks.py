@@ -10,7 +10,7 @@ FEW_DIGITS = 6
 
 
 def masked(kind: Kind, raw: str) -> str:
-    """Give the SQL that masks a raw text: `j•••@g•••.com`, `•••21`, `C•••`; other kinds only where it looks personal."""
+    """Give the SQL that masks a raw text: `j•••@g•••.com`, `•••21`, `C•••`; others where it looks personal."""
     text = f"({trimmed(raw)})"
     if kind is Kind.PHONE:
         return _tail(text)

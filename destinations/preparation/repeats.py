@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from destinations.preparation.event_sql import LEAD, EventSql
 
@@ -33,7 +34,7 @@ def repeats(con: duckdb.DuckDBPyConnection, sql: EventSql) -> Repeats:
         return Repeats(found=False, together=True)
     query = f"""{sql.parts.sql}, pairs AS (SELECT count(*) AS size, min(_row) AS first, max(_row) AS last FROM ready
             WHERE {given} IS NOT NULL AND {event} IS NOT NULL GROUP BY hash({event}, {given}) HAVING count(*) > 1)
-        SELECT count(*) > 0, coalesce(bool_and(last - first + 1 = size), true) FROM pairs"""
+        SELECT count(*) > 0, coalesce(bool_and(last - first + 1 = size), true) FROM pairs"""  # noqa: S608 - all parts are quoted
     found, together = con.sql(query).fetchall()[0]
     return Repeats(found, together)
 
@@ -46,10 +47,12 @@ def ordinals(con: duckdb.DuckDBPyConnection, sql: EventSql) -> Iterator[str]:
     """
     given = sql.parts.value("event_id")
     query = f"""CREATE OR REPLACE TEMP TABLE hub_keys AS
-        {sql.parts.sql} SELECT _row, hash({sql.key}) AS key FROM ready WHERE {given} IS NULL"""
+        {sql.parts.sql}
+        SELECT _row, hash({sql.key}) AS key FROM ready WHERE {given} IS NULL"""  # noqa: S608 - all parts are quoted
     con.execute(query)
-    numbered = """SELECT _row, ordinal::VARCHAR AS ordinal FROM (SELECT _row, row_number() OVER (PARTITION BY key ORDER BY
-        _row) AS ordinal FROM hub_keys WHERE key IN (SELECT key FROM hub_keys GROUP BY key HAVING count(*) > 1))
+    numbered = """SELECT _row, ordinal::VARCHAR AS ordinal FROM
+        (SELECT _row, row_number() OVER (PARTITION BY key ORDER BY _row) AS ordinal FROM hub_keys
+            WHERE key IN (SELECT key FROM hub_keys GROUP BY key HAVING count(*) > 1))
         WHERE ordinal > 1 ORDER BY _row"""
     table = con.sql(numbered).to_arrow_table()
     con.execute("DROP TABLE hub_keys")
@@ -62,8 +65,8 @@ def ordinals(con: duckdb.DuckDBPyConnection, sql: EventSql) -> Iterator[str]:
         lambda asked: _looked_up(asked, rows, texts),
         ["BIGINT"],
         "VARCHAR",
-        type="arrow",
-        null_handling="special",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
     )
     try:
         yield f"{ORDINAL}(_row)"
@@ -83,7 +86,7 @@ def gathered(con: duckdb.DuckDBPyConnection, sql: EventSql) -> str:
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE hub_pairs AS {sql.parts.sql}
         SELECT _row, hash({event}, {given}) AS one, hash({given}, {event}) AS two FROM ready
-        WHERE {given} IS NOT NULL AND {event} IS NOT NULL"""
+        WHERE {given} IS NOT NULL AND {event} IS NOT NULL"""  # noqa: S608 - all parts are quoted
     )
     con.execute(
         """CREATE OR REPLACE TEMP TABLE hub_leads AS SELECT _row, lead FROM
@@ -91,4 +94,4 @@ def gathered(con: duckdb.DuckDBPyConnection, sql: EventSql) -> str:
     )
     con.execute("DROP TABLE hub_pairs")
     return f"""(SELECT r.*, coalesce(l.lead, r._row) AS {LEAD} FROM {sql.relation} AS r
-        LEFT JOIN hub_leads AS l ON r._row = l._row ORDER BY coalesce(l.lead, r._row), r._row)"""
+        LEFT JOIN hub_leads AS l ON r._row = l._row ORDER BY coalesce(l.lead, r._row), r._row)"""  # noqa: S608 - all parts are quoted

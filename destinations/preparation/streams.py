@@ -25,9 +25,9 @@ def row_by_row(con: duckdb.DuckDBPyConnection, sql: EventSql, ordinal: str, cutt
         yield from listed_issues(rows, batch.column("issues"))
         numbers = rows.to_numpy()
         yield from old_issues(numbers[flags(batch.column("old"))])
-        texts = batch.column("json")
-        if texts.null_count:
-            numbers, texts = numbers[texts.is_valid().to_numpy(zero_copy_only=False)], texts.drop_null()
+        texts, valid = batch.column("json"), batch.column("valid")
+        if valid.false_count:
+            numbers, texts = numbers[flags(valid)], texts.filter(valid)
         yield from cutter.add(texts, np.arange(len(texts)), numbers)
         read += batch.num_rows
         yield Progress(read)

@@ -14,8 +14,8 @@ def _verdict(prefix: str, reason: str) -> str:
     return f"{literal(prefix + '|')} || {reason}"
 
 
-def row_reject(stages: Stages, always: list[Field], source: str, rules: list[tuple[str, str, str]]) -> str:
-    """Give the verdict that concerns the row alone: strict fields, required ones, then `rules` (condition, field, reason)."""
+def row_reject(stages: Stages, always: list[Field], rules: list[tuple[str, str, str]]) -> str:
+    """Give the verdict on the row alone: strict and required fields, then `rules` (condition, prefix, reason)."""
     whens = []
     for reading in stages.readings:
         if reading.field in always:

@@ -44,30 +44,31 @@ def joined(parts: list[str]) -> str:
 
 
 Tree = Mapping[str, "str | Tree"]
+"""A payload: keys to SQL (or names of columns) that give `"key":value`, or to what is nested under them."""
 
 
-def tree(fragments: Mapping[str, str]) -> dict[str, object]:
+def tree(fragments: Mapping[str, str]) -> Tree:
     """Nest fragments (target path → SQL or column name) by their paths, in the order they were declared."""
-    root: dict[str, object] = {}
+    inner: dict[str, dict[str, str]] = {}
+    nested: dict[str, str | Tree] = {}
     for path, sql in fragments.items():
-        *parents, leaf = path.split(".")
-        node = root
-        for parent in parents:
-            child = node.setdefault(parent, {})
-            assert isinstance(child, dict)  # noqa: S101 - a target is never both a value and an object
-            node = child
-        node[leaf] = sql
-    return root
+        head, _, rest = path.partition(".")
+        if rest:
+            inner.setdefault(head, {})[rest] = sql
+            nested[head] = {}
+        else:
+            nested[head] = sql
+    return nested | {head: tree(parts) for head, parts in inner.items()}
 
 
-def object_sql(node: Mapping[str, object]) -> str:
+def object_sql(node: Tree) -> str:
     """Give the SQL of an object's members (without braces), NULL where it has none."""
     parts = []
     for key, child in node.items():
-        if isinstance(child, dict):
+        if isinstance(child, str):
+            parts.append(child)
+        else:
             inner = object_sql(child)
             opening, closing = ("[{", "}]") if key.endswith("[]") else ("{", "}")
             parts.append(f"""'"{key.removesuffix("[]")}":{opening}' || {inner} || '{closing}'""")
-        else:
-            parts.append(str(child))
     return joined(parts)

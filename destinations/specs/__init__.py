@@ -29,6 +29,6 @@ def get(key: str) -> Spec:
         raise KeyError(f"No plugin {key!r}. Known: {', '.join(sorted(_registry()))}.") from None
 
 
-def all() -> tuple[Spec, ...]:  # noqa: A001 - reads as `specs.all()`
+def all() -> tuple[Spec, ...]:
     """Give every spec, by label."""
     return tuple(sorted(_registry().values(), key=lambda spec: spec.label))

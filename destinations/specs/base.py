@@ -1,5 +1,6 @@
 """What a destination plugin declares. Forms, checks, preparation, docs and tests are derived from it."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -106,11 +107,11 @@ class Spec:
         words = {
             word: field.column for field in self.fields if not present.intersection(field.names) for word in field.hints
         }
-        close = get_close_matches(name.lower().replace(" ", "_"), list(words), n=1, cutoff=0.7)
-        if not close:
+        meant = _meant(name, words)
+        if meant is None:
             return f"Column {name} is unknown and ignored."
-        suggestions[name] = words[close[0]]
-        return f"Column {name} is unknown and ignored. Did you mean {words[close[0]]}?"
+        suggestions[name] = meant
+        return f"Column {name} is unknown and ignored. Did you mean {meant}?"
 
     def _missing(
         self, columns: Mapping[str, str], settings: Mapping[str, object], source: str
@@ -129,3 +130,11 @@ class Spec:
             names = ", ".join(required.column for required in group)
             missing.append((group[0].column, self.one_of_sentence.format(columns=names)))
         return missing
+
+
+def _meant(name: str, words: Mapping[str, str]) -> str | None:
+    """Guess the field behind an unknown name: one spelled alike, else one that is a word of it (`phone_number`)."""
+    plain = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
+    close = get_close_matches(plain, list(words), n=1, cutoff=0.7)
+    inside = [word for word in sorted(words, key=len, reverse=True) if f"_{word}_" in f"_{plain}_"]
+    return words[(close or inside)[0]] if close or inside else None

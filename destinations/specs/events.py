@@ -49,7 +49,10 @@ SETTINGS = (
         help="Offline: the id of the event set. Web: the pixel code. It must already exist at TikTok.",
         patterns={
             OFFLINE: (r"[0-9]{15,20}", "Must be the id of an offline event set: 15 to 20 digits."),
-            WEB: (r"[A-Z0-9]{15,25}", "Must be a pixel code: 15 to 25 capital letters and digits."),
+            WEB: (
+                r"(?=.*[A-Z])[A-Z0-9]{15,25}",
+                "Must be a pixel code: 15 to 25 capital letters and digits, not the pixel's numeric id.",
+            ),
         },
     ),
     Setting(
@@ -118,8 +121,8 @@ SETTINGS = (
 )
 
 
-def _item(column: str, kind: Kind, label: str, help: str = "", **more: bool) -> Field:  # noqa: A002
-    return Field(column, f"properties.contents[].{column}", kind, label, help, **more)
+def _item(column: str, kind: Kind, label: str, sentence: str = "", *, strict: bool = False) -> Field:
+    return Field(column, f"properties.contents[].{column}", kind, label, sentence, strict=strict)
 
 
 FIELDS = (

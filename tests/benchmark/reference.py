@@ -26,8 +26,8 @@ STANDARD = set(
     CompletePayment SubmitForm PlaceAnOrder ClickButton Pageview""".split()
 )
 TIKTOK_CURRENCIES = set(
-    """AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS INR ISK JPY
-    KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD
+    """AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS INR ISK
+    JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD
     UAH USD VES VND ZAR""".split()
 )
 OTHER_CURRENCIES = set("BGN GEL RSD TZS UZS XOF JOD LBP IQD LKR AMD AZN".split())
@@ -123,6 +123,8 @@ def text(value: object) -> str | None:
     if isinstance(value, Decimal):
         plain = f"{value:f}"
         return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    if isinstance(value, datetime) and value.microsecond:
+        return str(value).rstrip("0")
     return str(value).strip() or None
 
 
@@ -181,7 +183,7 @@ def plain(value: Decimal) -> str:
     if value.adjusted() < -30:
         return "0"
     value = FIFTEEN.plus(value)
-    if value.as_tuple().exponent < -10:
+    if value != value.quantize(Decimal("1e-10"), context=WIDE):
         value = value.quantize(Decimal("1e-10"), context=WIDE)
     written = f"{value:f}"
     return written.rstrip("0").rstrip(".") if "." in written else written

@@ -10,7 +10,7 @@ from destinations.preparation.sql import HEX64, clean, full, literal, marked, pa
 
 
 def email(column: Column, setup: Setup) -> Kernel:
-    """Normalise e-mail addresses; only ASCII ones take the SQL path, because engines lower other letters differently."""
+    """Normalise e-mail addresses; only ASCII ones take the SQL path: engines lower other letters differently."""
     x, ok, text = column.raw, column.named("ok"), column.named("text")
     good = f"({full('{}', EMAIL)} AND strlen({{}}) <= {EMAIL_LENGTH})"
     careful = f"""CASE WHEN {text} IS NULL THEN NULL
@@ -18,7 +18,7 @@ def email(column: Column, setup: Setup) -> Kernel:
         WHEN {good.replace("{}", text)} THEN '=' || lower({text})
         WHEN {full(text, ASCII)} THEN '!bad_email'
         ELSE careful_email({text}) END"""
-    return _hashed(column, good.replace("{}", x), f"lower({x})", ({text: _unless(ok, trimmed(x))},), careful)
+    return _hashed(column, good.replace("{}", x), "lower({})", ({text: _unless(ok, trimmed(x))},), careful)
 
 
 def phone(column: Column, setup: Setup) -> Kernel:
@@ -34,7 +34,7 @@ def phone(column: Column, setup: Setup) -> Kernel:
         ELSE careful_phone({dial}, {setup.country}) END"""
     dialled = f"CASE WHEN {text} IS NOT NULL THEN regexp_replace({bare}, '^00', '+') END"
     steps = ({text: _unless(ok, trimmed(x))}, {dial: dialled})
-    return _hashed(column, full(x, E164), x, steps, careful)
+    return _hashed(column, full(x, E164), "{}", steps, careful)
 
 
 def external_id(column: Column, setup: Setup) -> Kernel:
@@ -43,18 +43,17 @@ def external_id(column: Column, setup: Setup) -> Kernel:
     careful = f"""CASE WHEN {text} IS NULL THEN NULL
         WHEN {full(text, HEX64)} THEN '#' || lower({text})
         ELSE '=' || {text} END"""
-    return _hashed(column, f"({clean(x)} AND strlen({x}) <> 64)", x, ({text: _unless(ok, trimmed(x))},), careful)
+    return _hashed(column, f"({clean(x)} AND strlen({x}) <> 64)", "{}", ({text: _unless(ok, trimmed(x))},), careful)
 
 
 def _unless(ok: str, expression: str) -> str:
     return f"CASE WHEN {ok} THEN NULL ELSE {expression} END"
 
 
-def _hashed(column: Column, good: str, plain: str, steps: tuple[dict[str, str], ...], careful: str) -> Kernel:
-    """Hash the clean values at once and the others after the careful path."""
+def _hashed(column: Column, good: str, change: str, steps: tuple[dict[str, str], ...], careful: str) -> Kernel:
+    """Hash what is clean and what the careful path made clean in one go; only ready-made hashes pass as they are."""
     ok, answer, value, bad = (column.named(part) for part in ("ok", "answer", "value", "bad"))
-    digest = f"""CASE WHEN {ok} THEN sha256({plain}) WHEN {answer} IS NULL THEN NULL
-        WHEN {marked(answer, "=")} THEN sha256({payload(answer)})
-        WHEN {marked(answer, "#")} THEN {payload(answer)} END"""
+    chosen = f"CASE WHEN {ok} THEN {column.raw} WHEN {marked(answer, '=')} THEN {payload(answer)} END"
+    digest = f"CASE WHEN {marked(answer, '#')} THEN {payload(answer)} ELSE sha256({change.format(chosen)}) END"
     one, two = (steps + ({},))[:2]
     return Kernel(({ok: good}, one, two, {answer: careful}, {value: digest, bad: reason(answer)}), value, bad)

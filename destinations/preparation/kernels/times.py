@@ -43,7 +43,8 @@ def timestamp(column: Column, setup: Setup) -> Kernel:
 def _text(column: Column, setup: Setup) -> tuple[list[dict[str, str]], str]:
     x, ok, local, answer = column.raw, column.named("ok"), column.named("local"), column.named("answer")
     whole = f"epoch_us(try_cast(substr({x}, 1, 19) AS TIMESTAMP)) // 1000000"
-    careful = f"""CASE WHEN {full(x, UNIX)} THEN '=' || ({_magnitude(f"{x}::BIGINT")}) ELSE careful_timestamp({trimmed(x)}) END"""
+    unix = f"CASE WHEN {full(x, UNIX)} THEN '=' || ({_magnitude(f'{x}::BIGINT')})"
+    careful = f"{unix} ELSE careful_timestamp({trimmed(x)}) END"
     # A clean form with an impossible date (30 February) has no local time, and ends as a bad answer.
     steps = [
         {ok: full(x, ISO)},

@@ -19,7 +19,7 @@ def ip(column: Column, setup: Setup) -> Kernel:
 
 
 def url(column: Column, setup: Setup) -> Kernel:
-    """Take a complete http(s) address; where the setting named by `fallback` has one, it fills what is missing or bad."""
+    """Take a complete http(s) address; the setting named by `fallback` fills what is missing or bad."""
     kernel = _matching(column, URL, "bad_url")
     default = setup.settings.get(column.field.fallback or "")
     if not default:

@@ -158,7 +158,9 @@ def test_row_may_repeat_the_event_set() -> None:
     ("setting", "cell", "sent"),
     [(True, None, True), (True, "no", None), (False, "yes", True), (False, None, None)],
 )
-def test_limited_data_use_of_the_row_goes_before_the_setting(setting: bool, cell: str | None, sent: bool | None) -> None:
+def test_limited_data_use_of_the_row_goes_before_the_setting(
+    setting: bool, cell: str | None, sent: bool | None
+) -> None:
     event = prepare_rows([good_row(limited_data_use=cell)], "web", limited_data_use=setting).event
     assert event.get("limited_data_use") is sent
 

@@ -25,7 +25,7 @@ def test_v01_web_checkout() -> None:
     row = {
         "event": "InitiateCheckout", "event_id": "corey123", "timestamp": "2024-01-08T13:52:50.212Z",
         "email": "coreytest1231@gmail.com", "phone": "+1555-555-5555", "external_id": "testId123",
-        "tiktok_click_id": "12345", "ip": "0.0.0.0", "agent": "UA", "currency": "USD", "value": 100, "query": "shoes",
+        "tiktok_click_id": "12345", "ip": "1.1.1.1", "agent": "UA", "currency": "USD", "value": 100, "query": "shoes",
         "page_url": "https://segment.com/", "referrer_url": "https://google.com/",
     }  # fmt: skip
     event = prepare_rows([row], "web", now=1704800000).event
@@ -34,7 +34,7 @@ def test_v01_web_checkout() -> None:
         "user": {
             "email": ["eb9869a32b532840dd6aa714f7a872d21d6f650fc5aa933d9feefc64708969c7"], "phone": [US_PHONE],
             "external_id": [hashlib.sha256(b"testId123").hexdigest()],  # its case is kept
-            "ttclid": "12345", "ip": "0.0.0.0", "user_agent": "UA",
+            "ttclid": "12345", "ip": "1.1.1.1", "user_agent": "UA",
         },
         "properties": {"currency": "USD", "value": 100, "search_string": "shoes"},
         "page": {"url": "https://segment.com/", "referrer": "https://google.com/"},
@@ -135,9 +135,7 @@ def test_v11_national_phone_needs_a_country() -> None:
 @pytest.mark.parametrize(
     ("given", "digest"),
     [
-        pytest.param(
-            "+123456789012345", "1b4baed9795e95210d08a51886e9d33e5da06189403c2a823c9d92e222ad55e8", id="v12"
-        ),
+        pytest.param("+123456789012345", "1b4baed9795e95210d08a51886e9d33e5da06189403c2a823c9d92e222ad55e8", id="v12"),
         pytest.param("+8613800000000", "cc0058bc7784ae0358acf0c091025c7a69d400e148d8688badfa029c9f8c686e", id="v13"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from tests.destinations.preparation.helpers import good_row, prepare_rows
 
 TEXTS = [
-    "O'Neil \"quoted\" \\ back",
+    'O\'Neil "quoted" \\ back',
     "'; DROP TABLE rows; --",
     "line\nbreak\r\ttab",
     "two \u2028\u2029 separators",
@@ -37,7 +37,8 @@ def test_any_text_arrives_in_grouped_events(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ['a"b', "a'b", "a;b", "a\nb", "_lead", "json", "f_email_raw", "😀", "verdict", "issues", "rows", "item", "key"]
+    "name",
+    ['a"b', "a'b", "a;b", "a\nb", "_lead", "json", "f_email_raw", "😀", "verdict", "issues", "rows", "item", "key"],
 )
 def test_any_column_name_is_harmless(name: str) -> None:
     rows = [good_row(**{name: "x"}), good_row(**{name: "y"}), good_row(event_id=None, **{name: "z"})]

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from destinations.preparation import careful
 from tests.destinations.preparation.helpers import kernel_of
 
 HASH = "973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b"
@@ -120,8 +121,6 @@ def test_external_id_keeps_its_case(given: str, hashed: str) -> None:
 @pytest.mark.parametrize("given", ["2015550123", "12015550123", "9995550123", "12345678901", "5555555555"])
 @pytest.mark.parametrize("country", ["US", "CA"])
 def test_short_way_for_north_america_agrees_with_the_library(given: str, country: str) -> None:
-    from destinations.preparation import careful
-
     answer = careful.phone(given, country)
     expected = (sha256(answer[1:]), None) if answer.startswith("=") else (None, answer[1:])
     assert kernel_of("phone", given, country=country) == expected

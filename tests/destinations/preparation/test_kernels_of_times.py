@@ -2,14 +2,15 @@
 
 from datetime import UTC, datetime
 
+import duckdb
 import pytest
 
 from destinations.preparation.zones import offset_sql
 from tests.destinations.preparation.helpers import NOW, kernel_of
 
 
-def epoch(*parts: int) -> int:
-    return int(datetime(*parts, tzinfo=UTC).timestamp())  # type: ignore[misc]
+def epoch(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp())
 
 
 @pytest.mark.parametrize(
@@ -121,11 +122,9 @@ def test_age_limit_is_a_setting() -> None:
     ],
 )
 def test_naive_time_lies_in_the_tenants_zone(zone: str, local: tuple[int, ...], expected: int) -> None:
-    import duckdb
-
     offset = offset_sql(zone, epoch(2025, 1, 1), epoch(2026, 1, 1))
     wall = epoch(*local)
-    (found,) = duckdb.sql(f"SELECT {wall} - {offset(str(wall))}").fetchall()[0]
+    (found,) = duckdb.connect().execute(f"SELECT {wall} - {offset(str(wall))}").fetchall()[0]
     assert found == expected
 
 

@@ -94,7 +94,9 @@ def test_preparation_can_be_stopped_early() -> None:
 
 def test_engine_s_error_is_told_without_a_row_s_value() -> None:
     con = duckdb.connect()
-    relation = "(SELECT 1 AS _row, 'Lead' AS event, error('jane@example.com') AS email, '1' AS timestamp, '1' AS event_id)"
+    relation = (
+        "(SELECT 1 AS _row, 'Lead' AS event, error('jane@example.com') AS email, '1' AS timestamp, '1' AS event_id)"
+    )
     context = Context(NOW, "UTC", None, SPEC.limits)
     with pytest.raises(PreparationError) as caught:
         collected(prepare(con, relation, COLUMNS, spec=SPEC, settings=default_settings("offline"), context=context))
