@@ -91,7 +91,7 @@ def lease_held(run_id: int, stages: tuple[RunStage, ...]) -> Iterator[Lease | No
 def _claim(run_id: int, stages: tuple[RunStage, ...]) -> Lease | None:
     now = timezone.now()
     token = secrets.token_hex(16)
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    free = Q(lease_token="") | Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     claimed = Run.objects.filter(free, pk=run_id, status__in=ACTIVE, stage__in=stages).update(
         lease_token=token, lease_until=now + timedelta(seconds=settings.HUB_LEASE_SECONDS), status=RunStatus.RUNNING
     )

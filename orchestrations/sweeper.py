@@ -4,8 +4,9 @@ This is what makes the database the truth: a task that was lost, a worker that w
 due all end here, within `HUB_SWEEP_SECONDS` and the lease.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from django_scopes import scopes_disabled
@@ -15,6 +16,7 @@ from orchestrations.leases import ACTIVE
 from orchestrations.models import Run
 
 GRACE = timedelta(seconds=2)  # a run that was queued just now has a task on its way
+QUIET_SWEEPS = 6  # sweeps for which a run that was rung for is not rung for again
 
 
 def runs_sweep() -> int:
@@ -23,6 +25,14 @@ def runs_sweep() -> int:
     free = Q(lease_until__lte=now) | Q(lease_until__isnull=True, created_at__lte=now - GRACE)
     with scopes_disabled():
         runs = list(Run.objects.filter(free, status__in=ACTIVE).order_by("lease_until", "pk")[:1000])
-        for run in runs:
-            ring(run)
-    return len(runs)
+        return sum(_hand_on(run, now) for run in runs)
+
+
+def _hand_on(run: Run, now: datetime) -> bool:
+    """Take a run from whoever held it, ring for it, and leave it alone for a while: the task waits for its turn."""
+    seen = Run.objects.filter(pk=run.pk, lease_token=run.lease_token, lease_until=run.lease_until)
+    quiet = timedelta(seconds=QUIET_SWEEPS * settings.HUB_SWEEP_SECONDS)
+    if not seen.update(lease_token="", lease_until=now + quiet):
+        return False
+    ring(run)
+    return True
