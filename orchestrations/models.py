@@ -240,8 +240,8 @@ class Batch(TenantModel):
     `open_ranges` lists the events that still need a verdict, as `[start, stop)` positions in the body: the whole body
     at first, halves while it is bisected; `halves` keeps what TikTok said when it refused the first two of them, and
     `bisections` counts the requests spent on finding bad rows. `refused_positions` lists the events that TikTok
-    refused, each `[position, code, message]`. `uncertain` says that the last attempt may have been carried out although
-    no answer came. `next_attempt_at` is when a waiting batch is due again.
+    refused, each `[position, code, message, request id]`. `uncertain` says that the last attempt may have been carried
+    out although no answer came. `next_attempt_at` is when a waiting batch is due again.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="batches")

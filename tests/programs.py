@@ -20,8 +20,9 @@ def database_url() -> str:
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{database['NAME']}"
-    place = f"{database['HOST']}:{database['PORT'] or 5432}" if not database["HOST"].startswith("/") else ""
-    socket = f"?host={database['HOST']}" if database["HOST"].startswith("/") else ""
+    host = database["HOST"] or database["OPTIONS"].get("host", "")  # a socket's folder comes as an option
+    place = "" if host.startswith("/") else f"{host}:{database['PORT'] or 5432}"
+    socket = f"?host={host}" if host.startswith("/") else ""
     return f"postgresql://{database['USER']}:{database['PASSWORD']}@{place}/{database['NAME']}{socket}"
 
 

@@ -275,7 +275,7 @@ def settings_of_machine(settings, monkeypatch):
 def hypothesis_settings() -> settings:
     """Return how many lives are tried, and that they are the same ones every time."""
     return settings(
-        max_examples=int(os.environ.get("TEST_EXAMPLES", "12")),
+        max_examples=int(os.environ.get("TEST_EXAMPLES", "25")),
         stateful_step_count=14,
         derandomize="TEST_EXAMPLES" not in os.environ,
         deadline=None,
