@@ -15,13 +15,16 @@ from orchestrations.admin.base import PageAdmin, attempt, back, list_page, membe
 from orchestrations.admin.charts import sparkline
 from orchestrations.admin.mapping import Mapped, columns_map, destination_target, settings_shown
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunStatus, RunTrigger
-from orchestrations.forms import OrchestrationForm
-from orchestrations.models import Orchestration, Run
+from orchestrations.forms import OrchestrationForm, ScheduleForm
+from orchestrations.models import Orchestration, Run, Schedule
+from orchestrations.scheduling import schedule_save, schedule_stands, schedule_switch
 from orchestrations.services import orchestration_delete, run_start
+from orchestrations.templatetags.orchestration_tags import at_zone
 from tiktok_hub.shell import tenant_site
 
 SAMPLES = (10, 100)
 LAST_RUNS = 15
+PK_DIGITS = 19
 WRITE = ("orchestrations.add_orchestration", "orchestrations.change_orchestration")
 VIEW, CHANGE, OPERATE = "orchestrations.view_orchestration", WRITE[1], "orchestrations.run_orchestration"
 
@@ -41,8 +44,8 @@ class OrchestrationAdmin(PageAdmin):
     form = OrchestrationForm
     fields = ("name", "description", "query", "destination", "enabled")
     add_form_template = change_form_template = "orchestrations/orchestration/form.html"
-    list_display = ("name", "query", "destination", "is_enabled", "last_state", "last_time")
-    list_select_related = ("query", "destination")
+    list_display = ("name", "query", "destination", "is_enabled", "next_run", "last_state", "last_time")
+    list_select_related = ("query", "destination", "schedule")
     list_filter = ("enabled",)
     search_fields = ("name", "description", "query__name", "destination__name")
     empty_title = "No orchestration yet"
@@ -70,6 +73,16 @@ class OrchestrationAdmin(PageAdmin):
         """Say whether it may run."""
         return orchestration.enabled
 
+    @shown("Next run", ordering="schedule__next_slot")
+    def next_run(self, orchestration: Orchestration) -> str:
+        """Return when it runs by itself next, by the clock of its schedule."""
+        schedule: Schedule | None = getattr(orchestration, "schedule", None)
+        if schedule is None or not orchestration.enabled:
+            return "–"
+        if not schedule.enabled or schedule.next_slot is None:
+            return "paused"
+        return at_zone(schedule.next_slot, schedule.time_zone)
+
     @shown("Last run", label=COLOURS)
     def last_state(self, orchestration: Any) -> tuple[str, str] | str:
         """Return the status of the last run."""
@@ -93,9 +106,11 @@ class OrchestrationAdmin(PageAdmin):
         """Return the page, its buttons, and the fragment of the form."""
         return [
             list_page(self, "settings/", self.settings_fragment, name="settings", permissions=WRITE),
+            list_page(self, "schedule/", self.schedule_fragment, name="schedule", permissions=WRITE),
             self.object_page("", self.detail, name="detail", permission=VIEW),
             self.object_page("run/", self.run, name="run", permission=OPERATE, method="POST"),
             self.object_page("switch/", self.switch, name="switch", permission=CHANGE, method="POST"),
+            self.object_page("pause/", self.pause, name="pause", permission=CHANGE, method="POST"),
         ]
 
     def changeform_view(
@@ -116,11 +131,22 @@ class OrchestrationAdmin(PageAdmin):
         context = {"form": form, "mapped": form_mapped(form)}
         return render(request, "orchestrations/orchestration/settings.html", context)
 
+    def schedule_fragment(self, request: HttpRequest) -> HttpResponse:
+        """Return the schedule that is being typed in words, with its next runs, or what is wrong with it."""
+        pk = request.POST.get("schedule-of", "")
+        known = pk.isdecimal() and len(pk) < PK_DIGITS
+        found = self.get_queryset(request).filter(pk=int(pk)).first() if known else None
+        schedule = getattr(found, "schedule", None)
+        form = ScheduleForm(request.POST, schedule=schedule, time_zone=member(request).tenant.time_zone)
+        return render(request, "orchestrations/schedule/preview.html", {"preview": form.preview})
+
     def save_model(self, request: HttpRequest, obj: Orchestration, form: Any, change: bool) -> None:
-        """Remember who made it."""
+        """Remember who made it, and in whose name it runs by itself."""
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+        if form.schedule.is_bound:
+            schedule_save(orchestration=obj, wish=form.schedule.wish, user=member(request).user)
 
     def response_add(self, request: HttpRequest, obj: Orchestration, post_url_continue: str | None = None) -> Any:
         """Go on to the page, where it is run."""
@@ -138,9 +164,11 @@ class OrchestrationAdmin(PageAdmin):
         """Show what it does, its buttons and its last runs."""
         runs = list(Run.objects.filter(orchestration=orchestration).select_related("started_by")[:LAST_RUNS])
         effective = {**orchestration.destination.settings, **orchestration.settings}
+        schedule: Schedule | None = getattr(orchestration, "schedule", None)
         return self.page(
             request, "orchestrations/orchestration/detail.html", title=str(orchestration), original=orchestration,
             orchestration=orchestration, runs=runs, spark=sparkline(runs), samples=SAMPLES,
+            schedule=schedule, stands=schedule is None or schedule_stands(schedule),
             test_event_code=effective.get("test_event_code"),
             settings=settings_shown(orchestration.destination.spec, effective),
             mapped=orchestration_mapped(orchestration),
@@ -177,6 +205,14 @@ class OrchestrationAdmin(PageAdmin):
         """Keep what is running."""
         active = Run.objects.filter(orchestration=obj, status__in=UNFINISHED_RUNS).first()
         return f"Run {active.pk} of “{obj}” is not finished yet. Wait for it, or cancel it." if active else ""
+
+    def pause(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
+        """Let the schedule rest, or go on with it."""
+        schedule: Schedule | None = getattr(orchestration, "schedule", None)
+        if schedule is not None:
+            enabled = request.POST.get("enabled") == "1"
+            schedule_switch(schedule=schedule, enabled=enabled, user=member(request).user)
+        return back(self.url("detail", orchestration))
 
     def delete_model(self, request: HttpRequest, obj: Orchestration) -> None:
         """Delete it with its runs and what they keep."""

@@ -10,10 +10,11 @@ from destinations.choices import CredentialStatus
 from destinations.models import Credential, destinations_usable_by
 from orchestrations.admin.base import member
 from orchestrations.admin.charts import STACKED, days_chart
-from orchestrations.models import Dataset, Orchestration, Query, Run
+from orchestrations.models import Dataset, Orchestration, Query, Run, Schedule
 from tiktok_hub.shell import tenant_site
 
 RECENT = 8
+UPCOMING = 6
 DAYS = 14
 
 tenant_site.index_template = "orchestrations/overview/page.html"
@@ -36,6 +37,7 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
     todos = first_steps(request)
     return {
         "runs": list(runs.select_related("orchestration", "started_by")[:RECENT]),
+        "upcoming": next_runs(request),
         "chart": days_chart(runs, days=DAYS),
         "chart_options": STACKED,
         "days": DAYS,
@@ -43,6 +45,13 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
         "next": next((todo for todo in todos if not todo.done), None),
         "attention": credentials_attention(request),
     }
+
+
+def next_runs(request: HttpRequest) -> list[Schedule]:
+    """Return the schedules that start something next, of destinations open to this person."""
+    open_here = destinations_usable_by(member(request))
+    rows = Schedule.objects.filter(enabled=True, orchestration__enabled=True, next_slot__isnull=False)
+    return list(rows.filter(orchestration__destination__in=open_here).select_related("orchestration")[:UPCOMING])
 
 
 def credentials_attention(request: HttpRequest) -> list[Credential]:

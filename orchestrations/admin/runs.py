@@ -74,7 +74,7 @@ class RunAdmin(PageAdmin):
     @shown("Started by")
     def who(self, run: Run) -> str:
         """Name the person or the thing that started the run."""
-        return str(run.started_by) if run.started_by else str(run.get_trigger_display())
+        return run.starter
 
     @shown("Selected", ordering="selected")
     def selected_rows(self, run: Run) -> str:
@@ -158,7 +158,7 @@ class RunAdmin(PageAdmin):
             "throughput": throughput_chart(run) if run.is_finished else "",
             "chart_options": PLAIN,
             "can_cancel": operates and run.status in UNFINISHED_RUNS and not run.cancel_requested,
-            "can_retry": operates and run.is_finished and run.status in retryable and again,
+            "can_retry": operates and run.is_finished and run.status in retryable and again and run.inputs,
             "can_restart": operates and run.is_finished,
             "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at is not None,
             "has_issues": bool(run.rejected or run.warnings or run.duplicates or run.refused or run.unknown),

@@ -9,6 +9,7 @@ from django.urls import reverse
 from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
 from orchestrations.admin.base import member
 from orchestrations.models import Run
+from orchestrations.scheduling import REFUSED, SKIPPED
 from tiktok_hub.tenancy.policies import is_admin
 
 # Causes that arise here and not at TikTok.
@@ -20,6 +21,24 @@ LOCAL: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "Read the message above: it says what was missing.",
             "Preview the query and compare its columns with the fields of the destination.",
             "Restart the run.",
+        ),
+    ),
+    SKIPPED: (
+        "This run was left out, as its schedule says",
+        "The schedule skips runs that are due while another is not finished, or while nothing could run.",
+        (
+            "Nothing has to be done: the next run comes at its time.",
+            "Restart sends the present rows now.",
+            "Edit the orchestration if such runs should wait or be made up for instead.",
+        ),
+    ),
+    REFUSED: (
+        "The schedule could not start this run",
+        "What somebody would be told who presses the button: see the sentence above.",
+        (
+            "Put right what the sentence names: access, destination, credential, query or settings.",
+            "If the person in whose name it runs may not start it any more, save the orchestration in your own name.",
+            "Restart this run, or wait for the next one.",
         ),
     ),
 }
@@ -71,6 +90,8 @@ def _links(run: Run, key: str, request: HttpRequest) -> list[tuple[str, str]]:
         label, name, pk = "Open the credential", "destinations.credential", run.credential_id
     elif key in QUERY_KEYS:
         label, name, pk = "Open the query", "orchestrations.query", orchestration.query_id
+    elif key in {SKIPPED, REFUSED}:
+        label, name, pk = "Open the orchestration", "orchestrations.orchestration", orchestration.pk
     else:
         label, name, pk = "Open the destination", "destinations.destination", orchestration.destination_id
     app, model = name.split(".")

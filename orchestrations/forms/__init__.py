@@ -3,5 +3,6 @@
 from orchestrations.forms.datasets import DatasetForm, DatasetUploadForm
 from orchestrations.forms.orchestrations import OrchestrationForm
 from orchestrations.forms.queries import QueryForm
+from orchestrations.forms.schedules import ScheduleForm
 
-__all__ = ["DatasetForm", "DatasetUploadForm", "OrchestrationForm", "QueryForm"]
+__all__ = ["DatasetForm", "DatasetUploadForm", "OrchestrationForm", "QueryForm", "ScheduleForm"]

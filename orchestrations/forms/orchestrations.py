@@ -15,9 +15,11 @@ from unfold.widgets import (
 from destinations.models import Destination, destinations_usable_by
 from destinations.specs.base import Setting, SettingKind, SettingRequired
 from orchestrations.choices import QueryStatus
-from orchestrations.models import Orchestration, Query
+from orchestrations.forms.schedules import ScheduleForm
+from orchestrations.models import Orchestration, Query, Schedule
 from orchestrations.services import orchestration_check
 from tiktok_hub.tenancy.models import Membership
+from tiktok_hub.tenancy.scope import current_tenant
 
 PREFIX = "setting_"
 
@@ -55,6 +57,12 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         self.chosen = self._destination()
         for setting in settings_left(self.chosen):
             self.fields[PREFIX + setting.name] = self._setting_field(setting)
+        tenant = current_tenant()
+        self.schedule = ScheduleForm(
+            self.data if self.is_bound else None,
+            schedule=Schedule.objects.filter(orchestration=self.instance.pk).first(),
+            time_zone=tenant.time_zone if tenant else "UTC",
+        )
 
     def _destination(self) -> Destination | None:
         """Return the destination as chosen in the form, else the stored one."""
@@ -106,6 +114,8 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """See that it could run."""
         cleaned = super().clean() or self.cleaned_data
+        if self.schedule.is_bound and not self.schedule.is_valid():
+            self.add_error(None, "The schedule cannot be saved like this. What is wrong stands beside its fields.")
         if not cleaned.get("query") or not cleaned.get("destination"):
             return cleaned
         self.instance.settings = self.settings_typed()

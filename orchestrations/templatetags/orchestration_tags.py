@@ -1,5 +1,8 @@
 """Numbers, durations and statuses as people read them on the pages of this app."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django import template
 
 from orchestrations.choices import COLOURS
@@ -28,6 +31,13 @@ def duration(seconds: float | None) -> str:
     if whole < HOUR:
         return f"{whole // MINUTE} min {whole % MINUTE} s"
     return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+@register.filter
+def at_zone(moment: datetime, time_zone: str) -> str:
+    """Write a moment by the clock of a time zone: `Sun 22 Nov 2026, 02:30 EST`."""
+    local = moment.astimezone(ZoneInfo(time_zone))
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
 
 
 @register.inclusion_tag("unfold/helpers/label.html")

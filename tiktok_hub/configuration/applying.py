@@ -11,10 +11,12 @@ from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from orchestrations.datasets import dataset_store
 from orchestrations.models import Dataset, Orchestration, Query
+from orchestrations.scheduling import Wish, schedule_save
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.state import settings_revealed
 from tiktok_hub.crypto import Secret
+from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -117,7 +119,18 @@ class Applier:
         fields["query"] = Query.objects.get(name=fields["query"])
         fields["destination"] = Destination.objects.get(name=fields["destination"])
         fields["settings"] = settings_revealed(fields["settings"])
-        _store(row or Orchestration(tenant=self.tenant, name=change.name), fields)
+        schedule = fields.pop("schedule")
+        row = row or Orchestration(tenant=self.tenant, name=change.name)
+        _store(row, fields)
+        if change.touches("schedule"):
+            wish = Wish(**schedule) if schedule is not None else None
+            schedule_save(orchestration=row, wish=wish, user=self._somebody())
+
+    def _somebody(self) -> User | None:
+        """Return in whose name schedules of a file run: the tenant's first administrator, as for commands."""
+        rows = Membership.objects.filter(policy=Policy.ADMINISTRATOR, user__is_active=True).select_related("user")
+        first = rows.order_by("restrict_pii", "pk").first()
+        return first.user if first else None
 
     def _columns_refresh(self) -> None:
         """Note what queries return now: a dataset may have changed under a query that has not."""

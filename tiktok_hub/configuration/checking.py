@@ -13,12 +13,15 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from destinations import specs
 from destinations.models import Credential, Destination
 from destinations.specs.base import SettingRequired, SettingsError, Spec
 from orchestrations.choices import QueryStatus
 from orchestrations.models import Dataset, Orchestration, Query
+from orchestrations.schedules import ScheduleError
+from orchestrations.scheduling import Wish
 from orchestrations.spool import workdir
 from tiktok_hub.configuration.differ import Difference, difference
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem, did_you_mean
@@ -267,7 +270,29 @@ class Checker:
         merged = {**settings_revealed(destination["settings"]), **own}
         cleaned = self._settings(item, spec, merged, "orchestration")
         fields["settings"] = {name: cleaned[name] for name in own if name in cleaned}
+        if fields["schedule"] is not None:
+            fields["schedule"] = self._schedule(item, fields["schedule"])
         return fields
+
+    def _schedule(self, item: Item, values: dict[str, Any]) -> dict[str, Any] | None:
+        """Check that there is a rule; the time zone is the tenant's where the file names none."""
+        tenant = self.plan_.fields("tenant", self.plan_.slug) or {}
+        found = {**values, "time_zone": values.get("time_zone") or tenant.get("time_zone") or "UTC"}
+        if ("cron" in values) == ("every_minutes" in values):
+            self._say(item, "schedule", "Give either “cron” or “every_minutes”.")
+            return None
+        if "cron" in values:
+            found["cron"] = " ".join(values["cron"].split())
+        elif re.fullmatch(r"[0-9]{1,9}", values["every_minutes"]):
+            found["every_minutes"] = int(values["every_minutes"])
+        else:
+            self._say(item, "schedule.every_minutes", "This must be a whole number of minutes.")
+            return None
+        try:
+            Wish(**found).rule(timezone.now())
+        except ScheduleError as error:
+            self._say(item, f"schedule.{error.field}", str(error))
+        return found
 
     def _settings(self, item: Item, spec: Spec, values: dict[str, Any], stage: str) -> dict[str, Any]:
         """Let the plugin clean settings; each of its sentences is told where the setting stands."""

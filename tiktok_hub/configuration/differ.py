@@ -117,6 +117,8 @@ def shown(value: Any) -> str:
         return "(none)"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Mapping):
+        value = [f"{name} {shown(each)}" for name, each in value.items()]
     text = ", ".join(map(str, value)) if isinstance(value, list) else " ".join(str(value).split())
     return text or "(none)" if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 

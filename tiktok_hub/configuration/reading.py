@@ -122,7 +122,7 @@ class DocumentReader:
 
     def _name(self, item: Item, node: Node) -> None:
         """Let problems of an item name it: `queries[purchases]` says more than `queries[3]`."""
-        if item.section is TENANT or not isinstance(node, MappingNode):
+        if item.section is TENANT or item.section.name not in BY_NAME or not isinstance(node, MappingNode):
             return
         for key, value in node.value:
             if key.value == item.section.identity and isinstance(value, ScalarNode) and value.value:
@@ -135,6 +135,8 @@ class DocumentReader:
             return
         if key.kind == Kind.SETTINGS:
             item.values[key.name] = self._settings(item, node, path)
+        elif key.kind == Kind.MAPPING:
+            item.values[key.name] = self._mapping(item, key, node)
         elif key.kind == Kind.NAMES:
             names = [self._text(part, f"{path}[{number}]") for number, part in enumerate(self._list(node, path))]
             item.values[key.name] = [name for name in names if name is not None]
@@ -159,6 +161,12 @@ class DocumentReader:
             item.places[f"settings.{name}"] = place_of(self.file, value if isinstance(value, ScalarNode) else key_node)
             values[name] = self._setting(value, f"{path}.{name}")
         return values
+
+    def _mapping(self, item: Item, key: Key, node: Node) -> dict[str, Any]:
+        """Read a mapping whose keys are known, as an item within the item; its places become the item's own."""
+        inner = self._item(Section(key.name, key.name, key.keys), node, f"{item.path}.{key.name}")
+        item.places |= {f"{key.name}.{name}": place for name, place in inner.places.items()}
+        return inner.values
 
     def _setting(self, node: Node, path: str) -> Any:
         """Read a setting: whole numbers keep every digit as text, fractions are handed on for the plugin to refuse."""

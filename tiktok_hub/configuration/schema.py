@@ -11,7 +11,7 @@ from typing import Any
 
 from destinations import specs
 from destinations.choices import CredentialType
-from orchestrations.choices import QueryStatus
+from orchestrations.choices import MissedRuns, QueryStatus, ScheduleOverlap
 from tiktok_hub.tenancy.choices import Policy
 
 
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     NAMES = "names"
     SETTINGS = "settings"
+    MAPPING = "mapping"
     REFERENCE = "reference"
 
 
@@ -39,7 +40,9 @@ UNSET = Unset()
 
 @dataclass(frozen=True)
 class Key:
-    """One key of an item; `words` lists what a WORD may be, `section` what a REFERENCE points to."""
+    """One key of an item: `words` lists what a WORD may be, `section` what a REFERENCE points to, `keys` what a
+    MAPPING holds.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
@@ -47,6 +50,7 @@ class Key:
     default: Any = UNSET
     words: Callable[[], list[str]] | None = None
     section: str = ""
+    keys: tuple["Key", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,16 @@ NAME = Key("name", required=True)
 DESCRIPTION = Key("description", default="")
 ENABLED = Key("enabled", Kind.BOOLEAN, default=True)
 SETTINGS = Key("settings", Kind.SETTINGS, default={})
+
+# Without `cron` and `every_minutes` there is nothing to run by; which of the two, and the rest, is for `checking`.
+SCHEDULE = Key("schedule", Kind.MAPPING, default=None, keys=(
+    Key("cron"),
+    Key("every_minutes"),
+    Key("time_zone"),
+    Key("overlap", Kind.WORD, default=ScheduleOverlap.SKIP.value, words=lambda: list(ScheduleOverlap.values)),
+    Key("missed", Kind.WORD, default=MissedRuns.ONCE.value, words=lambda: list(MissedRuns.values)),
+    Key("enabled", Kind.BOOLEAN, default=True),
+))  # fmt: skip
 
 TENANT = Section(
     "tenant", "tenant",
@@ -114,7 +128,7 @@ SECTIONS = (
         NAME, DESCRIPTION,
         Key("query", Kind.REFERENCE, required=True, section="queries"),
         Key("destination", Kind.REFERENCE, required=True, section="destinations"),
-        ENABLED, SETTINGS,
+        ENABLED, SETTINGS, SCHEDULE,
     )),
 )  # fmt: skip
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from destinations.models import Credential, Destination
 from destinations.specs.base import SettingsError, Spec
-from orchestrations.models import Dataset, Orchestration, Query
+from orchestrations.choices import ScheduleKind
+from orchestrations.models import Dataset, Orchestration, Query, Schedule
 from tiktok_hub.crypto import Secret, SecretUnreadableError
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -32,7 +33,8 @@ def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
             },
             "destinations": {row.name: _destination(row) for row in Destination.objects.select_related("credential")},
             "orchestrations": {
-                row.name: _orchestration(row) for row in Orchestration.objects.select_related("query", "destination")
+                row.name: _orchestration(row)
+                for row in Orchestration.objects.select_related("query", "destination", "schedule")
             },
         }  # fmt: skip
 
@@ -89,7 +91,17 @@ def _orchestration(row: Orchestration) -> dict[str, Any]:
         "destination": row.destination.name,
         "enabled": row.enabled,
         "settings": settings_hidden(row.destination.spec, row.settings),
+        "schedule": _schedule(getattr(row, "schedule", None)),
     }
+
+
+def _schedule(row: Schedule | None) -> dict[str, Any] | None:
+    """Describe when it runs by itself; from when an interval counts is this installation's own."""
+    if row is None:
+        return None
+    when = {"cron": row.cron} if row.kind == ScheduleKind.CRON else {"every_minutes": row.every_minutes}
+    names = ("time_zone", "overlap", "missed", "enabled")
+    return {**when, **{name: getattr(row, name) for name in names}}
 
 
 def settings_hidden(spec: Spec, settings: dict[str, Any]) -> dict[str, Any]:
