@@ -107,12 +107,14 @@ def _accepted(batch: Batch, outcome: Outcome) -> Effect:
     answer, shipment = outcome.answer, outcome.shipment
     if answer is None:
         raise ValueError("An outcome has an answer or an error.")
+    effect = Effect(accepted=shipment.events, bisections=0 if shipment.whole else 1)
     batch.accepted += shipment.events
+    batch.bisections += effect.bisections
     batch.request_id, batch.code, batch.message = answer.request_id, answer.code, answer.warning or ""
     batch.failures = batch.throttles = 0
     batch.uncertain = False
     _range_done(batch, shipment)
-    return Effect(accepted=shipment.events, bisections=0 if shipment.whole else 1)
+    return effect
 
 
 def _refused(batch: Batch, shipment: Shipment, error: RejectedError) -> Effect:

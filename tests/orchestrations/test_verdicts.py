@@ -79,6 +79,14 @@ def test_a_batch_with_too_many_bad_events_stops_the_run():
     assert batch.bisections == bisection_budget(1000) == 84
 
 
+def test_good_answers_use_up_the_budget_as_refusals_do():
+    batch = batch_of(1000)
+    effects = bisect(batch, set(range(0, 1000, 100)))
+    assert effects[-1].fatal is not None
+    assert batch.bisections == sum(effect.bisections for effect in effects)
+    assert 84 <= batch.bisections < 84 + 10
+
+
 def test_first_halves_refused_alike_are_reported():
     batch = batch_of(8)
     effects = bisect(batch, set(range(8)))
