@@ -19,6 +19,7 @@ from destinations import specs
 from destinations.models import Credential, Destination
 from destinations.specs.base import SettingRequired, SettingsError, Spec
 from orchestrations.choices import QueryStatus
+from orchestrations.datasets import Staged
 from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.schedules import ScheduleError
 from orchestrations.scheduling import Wish
@@ -30,7 +31,6 @@ from tiktok_hub.configuration.schema import BY_NAME, SECTIONS, Kind
 from tiktok_hub.configuration.state import Items, settings_hidden, settings_revealed, tenant_state
 from tiktok_hub.configuration.tables import (
     Columns,
-    Staged,
     file_fields,
     pii_check,
     queries_describe,
