@@ -13,7 +13,7 @@ from destinations.models import Credential, Destination
 from orchestrations.choices import QueryStatus, RunStage, RunStatus, RunTrigger
 from orchestrations.models import Orchestration, Query, Run, Schedule
 from orchestrations.schedules import ScheduleError
-from orchestrations.scheduling import Wish, schedule_save, schedule_switch, schedules_tick
+from orchestrations.scheduling import Wish, schedule_save, schedule_switch, schedule_tick, schedules_tick
 from orchestrations.services import orchestration_delete, run_retry, run_start
 from orchestrations.tasks import schedules_tick as schedules_tick_task
 from tests.orchestrations.conftest import order_rows, run_through
@@ -330,6 +330,13 @@ def test_schedules_of_all_tenants_start_each_in_its_own(scheduled, globex, charl
     assert {(run.tenant_id, run.orchestration.tenant_id) for run in runs()} == {
         (tenant.pk, tenant.pk) for tenant in (globex, scheduled().tenant)
     }
+
+
+def test_another_tenants_schedule_does_not_start_under_ones_own_scope(scheduled, ready, globex):
+    scheduled()
+    with tenant_scope(globex):
+        assert schedule_tick(ready.pk, SOON) is None
+    assert runs() == []
 
 
 def test_a_membership_elsewhere_does_not_start_runs_here(scheduled, bea, acme, globex, membership_in):

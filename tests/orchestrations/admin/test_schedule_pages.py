@@ -1,5 +1,7 @@
 """Schedules on the pages: form, preview, orchestration page, list, overview, runs that never started."""
 
+from datetime import timedelta
+
 import pytest
 
 from destinations.models import Destination
@@ -123,6 +125,16 @@ def test_preview_of_an_interval_counts_from_where_the_saved_one_does(ready, sche
     page = text(person("bea").post(f"{BASE}schedule/", INTERVAL | {"schedule-of": str(ready.pk)}))
     assert "Every 90 minutes" in page
     assert f'datetime="{saved.next_slot:%Y-%m-%dT%H:%M:%S}+00:00"' in page
+
+
+def test_preview_knows_nothing_of_another_tenants_schedule(ready, scheduled, person):
+    with tenant_scope(ready.tenant):
+        saved = schedule_save(orchestration=ready, wish=Wish(time_zone="UTC", every_minutes=90), user=None)
+        Schedule.objects.update(anchor=saved.anchor - timedelta(minutes=31))
+    fields = INTERVAL | {"schedule-of": str(ready.pk)}
+    page = text(person("charlie").post("/globex/orchestrations/orchestration/schedule/", fields))
+    assert f'datetime="{saved.anchor + timedelta(minutes=59):%Y-%m-%dT%H:%M}' not in page
+    assert page.count("<time") == 5
 
 
 @pytest.mark.parametrize("typing", ["3", "30 2 * *", "99 2 * * *", "* * */20 * 1L", "<script>"])
