@@ -163,6 +163,7 @@ class Run(TenantModel):
 
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
+    preparations = models.PositiveSmallIntegerField(default=0)
     prepared_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)

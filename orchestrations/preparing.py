@@ -27,6 +27,7 @@ from orchestrations.spool import ISSUES, ROWS, Spool, TableWriter, workdir
 
 logger = logging.getLogger(__name__)
 
+MOST_TRIES = 5  # preparations of one run; a worker that dies in every one of them would die in the next
 STAGES = (RunStage.WAITING, RunStage.QUERYING, RunStage.PREPARING)
 
 
@@ -62,7 +63,17 @@ def run_prepare(run_id: int) -> bool:
 def _prepare(lease: Lease) -> bool:
     run = lease.run
     stop_if_asked(lease)
-    _stage(lease, RunStage.QUERYING, started_at=run.started_at or timezone.now())
+    if run.preparations >= MOST_TRIES:
+        raise PreparationError(
+            f"The worker died each of the {MOST_TRIES} times this run was prepared. "
+            "Probably the query needs more memory than the machine has: lower HUB_QUERY_MEMORY or select less."
+        )
+    _stage(
+        lease,
+        RunStage.QUERYING,
+        started_at=run.started_at or timezone.now(),
+        preparations=run.preparations + 1,
+    )
     with workdir() as folder:
         work = Path(folder)
         with engine_for(run.tenant, run.inputs["tables"], work, cancelled=lease.cancelled.is_set) as engine:

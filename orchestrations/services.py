@@ -179,6 +179,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
             unknown=unknown,
             bisections=0,
             refused_alike={},
+            preparations=0,
             error={},
             cancel_requested=False,
             finished_at=None,
