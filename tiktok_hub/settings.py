@@ -184,6 +184,7 @@ HUB_QUERY_SECONDS = env.float("HUB_QUERY_SECONDS", default=600.0)
 HUB_QUERY_TEMP = env.str("HUB_QUERY_TEMP", default="20GB")
 HUB_QUERY_ROWS = env.int("HUB_QUERY_ROWS", default=50_000_000)
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "tiktok_hub.reports.HubReporterFilter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
