@@ -74,7 +74,7 @@ def as_text(x: str, duckdb_type: str, kind: Kind = Kind.TEXT) -> str:
         case "JSON":
             return f"({x} ->> '$')"
         case "DOUBLE" | "FLOAT" | "REAL":
-            whole = f"WHEN {x} = floor({x}) AND abs({x}) < 1e18 THEN {x}::BIGINT::VARCHAR"
+            whole = f"WHEN {x} = floor({x}) AND abs({x}) < 1e18 THEN try_cast({x} AS BIGINT)::VARCHAR"
             return f"CASE WHEN NOT isfinite({x}) THEN NULL {whole} ELSE {x}::VARCHAR END"
         case "DECIMAL" | "NUMERIC":
             padded = f"contains({x}::VARCHAR, '.')"

@@ -35,7 +35,7 @@ LEAD = "hub_lead_of_event"
 MADE = frozenset({VALUE, CURRENCY, CONTENT_TYPE, LIMITED})
 """Made from the whole group rather than taken from its first row."""
 
-LINE = "CASE WHEN {price} IS NOT NULL THEN {price}::DECIMAL(28, 10) * coalesce({quantity}, '1')::DECIMAL(10, 0) END"
+LINE = "(try_cast({price} AS DECIMAL(28, 10)) * try_cast(coalesce({quantity}, '1') AS DECIMAL(10, 0)))"
 LINE_LIMIT = "1000000000000000000::DECIMAL(38, 10)"
 
 

@@ -17,6 +17,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from destinations.preparation.event_sql import LEAD, EventSql
 
 ORDINAL = "careful_ordinal"
+TOGETHER = "SELECT count(*) > 0, coalesce(bool_and(last - first + 1 = size), true) FROM pairs"
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,21 @@ def repeats(con: duckdb.DuckDBPyConnection, sql: EventSql) -> Repeats:
         return Repeats(found=False, together=True)
     query = f"""{sql.parts.sql}, pairs AS (SELECT count(*) AS size, min(_row) AS first, max(_row) AS last FROM ready
             WHERE {given} IS NOT NULL AND {event} IS NOT NULL GROUP BY hash({event}, {given}) HAVING count(*) > 1)
-        SELECT count(*) > 0, coalesce(bool_and(last - first + 1 = size), true) FROM pairs"""  # noqa: S608 - all parts are quoted
+        {TOGETHER}"""  # noqa: S608 - all parts are quoted
     found, together = con.sql(query).fetchall()[0]
-    return Repeats(found, together)
+    return Repeats(found, together or _together_but_for_rejects(con, sql))
+
+
+def _together_but_for_rejects(con: duckdb.DuckDBPyConnection, sql: EventSql) -> bool:
+    """Test again without the rows that cannot be part of any event: one of them between two items does no harm."""
+    event, given = sql.parts.value("event"), sql.parts.value("event_id")
+    query = f"""{sql.parts.sql}, places AS (SELECT row_number() OVER (ORDER BY _row) AS place,
+                hash({event}, {given}) AS pair, {given} IS NOT NULL AS named FROM ready WHERE {event} IS NOT NULL),
+            pairs AS (SELECT count(*) AS size, min(place) AS first, max(place) AS last FROM places
+            WHERE named GROUP BY pair HAVING count(*) > 1)
+        {TOGETHER}"""  # noqa: S608 - all parts are quoted
+    _, together = con.sql(query).fetchall()[0]
+    return bool(together)
 
 
 @contextmanager

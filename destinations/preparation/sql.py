@@ -1,5 +1,8 @@
 """Small pieces of SQL text: quoting, trimming, and the marks that the careful path puts before its answers.
 
+Casts are always `try_cast`, also behind a CASE that lets only good values through: the engine may run an expression on
+more values than the CASE selects, and one bad value would fail the query.
+
 Whatever comes from people (column names, settings) enters SQL through `name` and `literal` only.
 """
 

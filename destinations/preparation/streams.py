@@ -13,8 +13,8 @@ from destinations.preparation.event_sql import EventSql
 from destinations.preparation.grouping import Grouper, flags
 from destinations.preparation.issues import listed_issues, old_issues
 
-BATCH = 20_480
-"""Rows per Arrow batch: ten of the engine's vectors, some 15 MB of JSON."""
+BATCH = 8_192
+"""Rows per Arrow batch: four of the engine's vectors, some 6 MB of JSON."""
 
 
 def row_by_row(con: duckdb.DuckDBPyConnection, sql: EventSql, ordinal: str, cutter: Cutter) -> Iterator[Piece]:

@@ -84,7 +84,7 @@ class Spec:
         source = self._source(settings)
         used = {name: self._field(name) for name in columns}
         missing = self._missing(columns, settings, source)
-        errors = [sentence for _, sentence in missing]
+        errors: list[str] = []
         warnings: list[str] = []
         suggestions: dict[str, str] = {}
         for name, found in used.items():
@@ -94,7 +94,8 @@ class Spec:
                 warnings.append(f"Column {name} has no meaning for event source {source} and is ignored.")
             elif not readable(found, columns[name]):
                 errors.append(f"Column {name} is of type {columns[name]}, which cannot be sent. Cast it to VARCHAR.")
-        return ColumnCheck(tuple(errors), tuple(warnings), suggestions, tuple(name for name, _ in missing))
+        lacking = [sentence + _near(wanted, suggestions) for wanted, sentence in missing]
+        return ColumnCheck((*lacking, *errors), tuple(warnings), suggestions, tuple(wanted[0] for wanted, _ in missing))
 
     def _source(self, settings: Mapping[str, object]) -> str:
         return str(settings.get(self.source_setting) or "") if self.source_setting else ""
@@ -115,21 +116,29 @@ class Spec:
 
     def _missing(
         self, columns: Mapping[str, str], settings: Mapping[str, object], source: str
-    ) -> list[tuple[str, str]]:
+    ) -> list[tuple[list[str], str]]:
+        """Return which columns are wanted, any of which would do, and the sentence that says so."""
         present = {column.lower() for column in columns}
-        missing: list[tuple[str, str]] = []
+        missing: list[tuple[list[str], str]] = []
         for required in self.fields:
             if required.required_in(source) == Required.ALWAYS and not present.intersection(required.names):
                 if required.fallback is None:
-                    missing.append((required.column, f"Column {required.column} is missing."))
+                    missing.append(([required.column], f"Column {required.column} is missing."))
                 elif not settings.get(required.fallback):
                     label = self.setting(required.fallback).label
-                    missing.append((required.column, f"Column {required.column} is missing. Add it, or set {label}."))
+                    sentence = f"Column {required.column} is missing. Add it, or set {label}."
+                    missing.append(([required.column], sentence))
         group = [required for required in self.fields if required.required_in(source) == Required.ONE_OF]
         if group and not any(present.intersection(required.names) for required in group):
-            names = ", ".join(required.column for required in group)
-            missing.append((group[0].column, self.one_of_sentence.format(columns=names)))
+            names = [required.column for required in group]
+            missing.append((names, self.one_of_sentence.format(columns=", ".join(names))))
         return missing
+
+
+def _near(wanted: Sequence[str], suggestions: Mapping[str, str]) -> str:
+    """Say which unknown columns of the query probably are the wanted one under another name."""
+    near = [f"{name} AS {meant}" for name, meant in suggestions.items() if meant in wanted]
+    return f" Perhaps {' or '.join(near)}?" if near else ""
 
 
 def _meant(name: str, words: Mapping[str, str]) -> str | None:

@@ -27,8 +27,8 @@ STANDARD = set(
 )
 TIKTOK_CURRENCIES = set(
     """AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS INR ISK
-    JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD
-    UAH USD VES VND ZAR""".split()
+    JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY
+    TWD UAH USD VES VND ZAR""".split()
 )
 OTHER_CURRENCIES = set("BGN GEL RSD TZS UZS XOF JOD LBP IQD LKR AMD AZN".split())
 """Of ISO 4217; enough for tests."""
@@ -341,8 +341,8 @@ class Reader:
         if time < rules.now - 7 * DAY:
             warnings.append((number, "timestamp", "older_than_7_days", None, "warning"))
         return Row(
-            number, event, time, event_id, user, item, line, value, properties, page, limited, identity, no_page, warnings,
-            row,
+            number, event, time, event_id, user, item, line, value, properties, page, limited, identity, no_page,
+            warnings, row,
         )  # fmt: skip
 
     def _same(self, row: Mapping[str, Any]) -> None:

@@ -42,9 +42,11 @@ def _by_type(native: str, x: str) -> tuple[str, str, str]:
     if native in WHOLE:
         return f"{x} BETWEEN 0 AND {DIGITS_15}", f"{x}::VARCHAR", f"{x}::VARCHAR"
     if native in ("DOUBLE", "FLOAT"):
-        exact = f"({x} = 0 OR {x} BETWEEN 0.001 AND 999999999 AND round({x}, 6) = {x})"
+        # Asked first: from a file's statistics, which leave NaN out, the engine may take the range for granted.
+        exact = f"isfinite({x}) AND ({x} = 0 OR {x} BETWEEN 0.001 AND 999999999 AND round({x}, 6) = {x})"
         if native == "FLOAT":
             exact = "false"
-        return exact, f"CASE WHEN {x} = floor({x}) THEN {x}::BIGINT::VARCHAR ELSE {x}::VARCHAR END", f"{x}::VARCHAR"
+        whole = f"CASE WHEN {x} = floor({x}) THEN try_cast({x} AS BIGINT)::VARCHAR ELSE {x}::VARCHAR END"
+        return exact, whole, f"{x}::VARCHAR"
     text = x if native == "VARCHAR" else f"{x}::VARCHAR"
     return full(text, WIRE_NUMBER), text, text

@@ -43,15 +43,15 @@ def timestamp(column: Column, setup: Setup) -> Kernel:
 def _text(column: Column, setup: Setup) -> tuple[list[dict[str, str]], str]:
     x, ok, local, answer = column.raw, column.named("ok"), column.named("local"), column.named("answer")
     whole = f"epoch_us(try_cast(substr({x}, 1, 19) AS TIMESTAMP)) // 1000000"
-    unix = f"CASE WHEN {full(x, UNIX)} THEN '=' || ({_magnitude(f'{x}::BIGINT')})"
+    unix = f"CASE WHEN {full(x, UNIX)} THEN '=' || ({_magnitude(f'try_cast({x} AS BIGINT)')})"
     careful = f"{unix} ELSE careful_timestamp({trimmed(x)}) END"
     # A clean form with an impossible date (30 February) has no local time, and ends as a bad answer.
     steps = [
         {ok: full(x, ISO)},
         {local: f"CASE WHEN {ok} THEN {whole} END", answer: f"CASE WHEN {ok} THEN '!' ELSE {careful} END"},
     ]
-    shift = f"({x}[-5:-4]::BIGINT * 3600 + {x}[-2:]::BIGINT * 60)"
-    naive = f"({payload(answer)})::BIGINT"
+    shift = f"(try_cast({x}[-5:-4] AS BIGINT) * 3600 + try_cast({x}[-2:] AS BIGINT) * 60)"
+    naive = f"try_cast({payload(answer)} AS BIGINT)"
     seconds = f"""CASE WHEN {ok} THEN CASE WHEN ends_with({x}, 'Z') THEN {local}
             WHEN {x}[-6] = '+' THEN {local} - {shift}
             WHEN {x}[-6] = '-' THEN {local} + {shift}
@@ -74,6 +74,8 @@ def _unix(x: str, native: str) -> str:
 
 def _magnitude(x: str) -> str:
     """Tell seconds, ms, µs and ns apart: seconds have at most 11 digits until the year 5138."""
-    return f"""CASE WHEN abs({x}) < 100000000000 THEN {x} WHEN abs({x}) < 100000000000000 THEN {x} // 1000
-        WHEN abs({x}) < 100000000000000000 THEN {x} // 1000000
-        WHEN abs({x}) < 9000000000000000000 THEN {x} // 1000000000 END"""
+    whens = [
+        f"WHEN {x} BETWEEN {1 - limit} AND {limit - 1} THEN {x} // {unit}"
+        for unit, limit in ((1, 10**11), (1000, 10**14), (10**6, 10**17), (10**9, 9 * 10**18))
+    ]
+    return f"CASE {' '.join(whens)} END"

@@ -65,6 +65,12 @@ def test_near_miss_is_suggested(name: str, meant: str) -> None:
     assert check(columns, "web").suggestions == {name: meant}
 
 
+def test_missing_column_names_the_one_that_may_be_meant() -> None:
+    found = check({"event": "VARCHAR", "time_stamp": "DATE", "e_mail": "VARCHAR"})
+    assert found.errors[0] == "Column timestamp is missing. Perhaps time_stamp AS timestamp?"
+    assert found.errors[1].endswith("Perhaps e_mail AS email?")
+
+
 def test_unknown_column_is_named_and_ignored() -> None:
     found = check(GOOD | {"colour_of_the_door": "VARCHAR"})
     assert found.ok
