@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from destinations.admin.base import PageAdmin, column
+from destinations.admin.base import GuardedAdmin
 from destinations.choices import COLOURS, CredentialStatus, LinkStatus
 from destinations.forms import CredentialForm
 from destinations.models import AuthorizationLink, Credential
@@ -28,6 +28,7 @@ from destinations.services import (
 )
 from destinations.templatetags.destination_tags import ago
 from destinations.views import site_url
+from tiktok_hub.admin import shown
 from tiktok_hub.shell import root_url, tenant_site
 
 VIEW, AUTHORISE = "destinations.view_credential", "destinations.authorise_credential"
@@ -38,7 +39,7 @@ LINKS_SHOWN = 5
 
 
 @admin.register(Credential, site=tenant_site)
-class CredentialAdmin(PageAdmin):
+class CredentialAdmin(GuardedAdmin):
     """Connections to TikTok."""
 
     form = CredentialForm
@@ -53,29 +54,29 @@ class CredentialAdmin(PageAdmin):
         found: QuerySet[Credential] = super().get_queryset(request)
         return found.annotate(uses=Count("destinations"))
 
-    @column("Plugin type", ordering="type")
+    @shown("Plugin type", ordering="type")
     def kind(self, credential: Credential) -> str:
         """Return the type in words."""
         return str(credential.get_type_display())
 
-    @column("Status", ordering="status", label=COLOURS)
+    @shown("Status", ordering="status", label=COLOURS)
     def state(self, credential: Credential) -> tuple[str, str]:
         """Return the status with its label."""
         return credential.status, credential.get_status_display()
 
-    @column("Advertisers")
+    @shown("Advertisers")
     def reaches(self, credential: Credential) -> str:
         """Say which ad accounts the credential reaches."""
         names = [row["name"] or row["id"] for row in credential.advertisers]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")  # noqa: PLR2004
 
-    @column("Used by", ordering="uses")
+    @shown("Used by", ordering="uses")
     def usage(self, credential: Credential) -> str:
         """Say how many destinations use it."""
         uses = getattr(credential, "uses", 0)
         return f"{uses} destination{'' if uses == 1 else 's'}"
 
-    @column("Last checked", ordering="checked_at")
+    @shown("Last checked", ordering="checked_at")
     def last_check(self, credential: Credential) -> str:
         """Say when TikTok was asked."""
         return ago(credential.checked_at) if credential.checked_at else "never"
@@ -139,11 +140,11 @@ class CredentialAdmin(PageAdmin):
     def page_urls(self) -> list[URLPattern]:
         """Return the buttons and the live fragment."""
         return [
-            self.object_page("live/", self.live, permission=VIEW, method="GET"),
-            self.object_page("link/", self.link, permission=AUTHORISE),
-            self.object_page("connect/", self.connect, permission=AUTHORISE),
-            self.object_page("check/", self.check_now, permission=AUTHORISE),
-            self.object_page("links/<int:link_id>/withdraw/", self.withdraw, permission=AUTHORISE),
+            self.object_page("live/", self.live, permission=VIEW),
+            self.object_page("link/", self.link, permission=AUTHORISE, method="POST"),
+            self.object_page("connect/", self.connect, permission=AUTHORISE, method="POST"),
+            self.object_page("check/", self.check_now, permission=AUTHORISE, method="POST"),
+            self.object_page("links/<int:link_id>/withdraw/", self.withdraw, permission=AUTHORISE, method="POST"),
         ]
 
     def live(self, request: HttpRequest, credential: Credential) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from destinations import specs
-from destinations.admin.base import PageAdmin, column
+from destinations.admin.base import GuardedAdmin
 from destinations.choices import COLOURS, CredentialType, StepStatus
 from destinations.facts import FACTS
 from destinations.forms import DestinationForm, setting_fields
@@ -28,6 +28,7 @@ from destinations.services import (
 )
 from destinations.specs.base import Setting, Spec
 from destinations.templatetags.destination_tags import ago
+from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.middleware import TenantRequest
 
@@ -36,7 +37,7 @@ MOST_CHOICES = 200
 
 
 @admin.register(Destination, site=tenant_site)
-class DestinationAdmin(PageAdmin):
+class DestinationAdmin(GuardedAdmin):
     """Where orchestrations can send to."""
 
     form = DestinationForm
@@ -51,29 +52,29 @@ class DestinationAdmin(PageAdmin):
         found = destinations_usable_by(cast(TenantRequest, request).membership)
         return found.select_related("credential", "tenant").order_by("name")
 
-    @column("Plugin", ordering="plugin")
+    @shown("Plugin", ordering="plugin")
     def plugin_label(self, destination: Destination) -> str:
         """Return the plugin's name."""
         return destination.spec.label
 
-    @column("Credential", ordering="credential__name")
+    @shown("Credential", ordering="credential__name")
     def credential_name(self, destination: Destination) -> str:
         """Return the credential's name, without a link: not everybody may open it."""
         return str(destination.credential)
 
-    @column("Business-user access")
+    @shown("Business-user access")
     def access(self, destination: Destination) -> str:
         """Say who may use it."""
         if destination.admin_only:
             return "Admin only"
         return "PII setting" if destination.pii_setting else "All who may see PII"
 
-    @column("Enabled", ordering="enabled", label={"Enabled": "success", "Disabled": "warning"})
+    @shown("Enabled", ordering="enabled", label={"Enabled": "success", "Disabled": "warning"})
     def use(self, destination: Destination) -> str:
         """Say whether runs may use it."""
         return "Enabled" if destination.enabled else "Disabled"
 
-    @column("Connection", label=COLOURS)
+    @shown("Connection", label=COLOURS)
     def connection(self, destination: Destination) -> tuple[str, str] | None:
         """Sum up the last connection test."""
         statuses = {row["status"] for row in destination.checks}
@@ -85,7 +86,7 @@ class DestinationAdmin(PageAdmin):
         words = {StepStatus.FAILED: "Failed", StepStatus.PASSED: "Passed", StepStatus.SKIPPED: "Not readable"}
         return worst, words[worst]
 
-    @column("Last check", ordering="checked_at")
+    @shown("Last check", ordering="checked_at")
     def last_check(self, destination: Destination) -> str:
         """Say when the connection was tested."""
         return ago(destination.checked_at) if destination.checked_at else "never"
@@ -179,10 +180,10 @@ class DestinationAdmin(PageAdmin):
     def page_urls(self) -> list[URLPattern]:
         """Return the buttons."""
         return [
-            self.object_page("test/", self.test, permission=TEST),
-            self.object_page("clone/", self.clone, permission=ADD),
-            self.object_page("enable/", self.enable, permission=CHANGE),
-            self.object_page("disable/", self.disable, permission=CHANGE),
+            self.object_page("test/", self.test, permission=TEST, method="POST"),
+            self.object_page("clone/", self.clone, permission=ADD, method="POST"),
+            self.object_page("enable/", self.enable, permission=CHANGE, method="POST"),
+            self.object_page("disable/", self.disable, permission=CHANGE, method="POST"),
         ]
 
     def options(self, request: HttpRequest) -> HttpResponse:

@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern
 
-from orchestrations.admin.base import PageAdmin, member, shown
+from orchestrations.admin.base import OwnPageAdmin, member
 from orchestrations.admin.previews import preview_render
 from orchestrations.datasets import dataset_delete, dataset_users
 from orchestrations.forms import DatasetForm, DatasetUploadForm
 from orchestrations.models import Dataset
 from orchestrations.sources.base import quoted
 from orchestrations.templatetags.orchestration_tags import count
+from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 
 PREVIEW_ROWS = 20
@@ -22,7 +23,7 @@ EXAMPLE_COLUMNS = 6
 
 
 @admin.register(Dataset, site=tenant_site)
-class DatasetAdmin(PageAdmin):
+class DatasetAdmin(OwnPageAdmin):
     """The tenant's tables, each made from an uploaded file."""
 
     add_form_template = "orchestrations/dataset/add.html"

@@ -11,7 +11,7 @@ from django.urls import URLPattern, reverse
 from unfold.views import ChangeList
 
 from destinations.models import destinations_usable_by
-from orchestrations.admin.base import PageAdmin, attempt, back, list_page, member, shown
+from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.charts import sparkline
 from orchestrations.admin.mapping import Mapped, columns_map, destination_target, settings_shown
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunStatus, RunTrigger
@@ -20,6 +20,7 @@ from orchestrations.models import Orchestration, Run, Schedule
 from orchestrations.scheduling import schedule_save, schedule_stands, schedule_switch
 from orchestrations.services import orchestration_delete, run_start
 from orchestrations.templatetags.orchestration_tags import at_zone
+from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 
 SAMPLES = (10, 100)
@@ -38,7 +39,7 @@ class DetailChangeList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Orchestration, site=tenant_site)
-class OrchestrationAdmin(PageAdmin):
+class OrchestrationAdmin(OwnPageAdmin):
     """What goes where, and the button that sends it."""
 
     form = OrchestrationForm
@@ -105,8 +106,8 @@ class OrchestrationAdmin(PageAdmin):
     def page_urls(self) -> list[URLPattern]:
         """Return the page, its buttons, and the fragment of the form."""
         return [
-            list_page(self, "settings/", self.settings_fragment, name="settings", permissions=WRITE),
-            list_page(self, "schedule/", self.schedule_fragment, name="schedule", permissions=WRITE),
+            self.list_page("settings/", self.settings_fragment, name="settings", permissions=WRITE),
+            self.list_page("schedule/", self.schedule_fragment, name="schedule", permissions=WRITE),
             self.object_page("", self.detail, name="detail", permission=VIEW),
             self.object_page("run/", self.run, name="run", permission=OPERATE, method="POST"),
             self.object_page("switch/", self.switch, name="switch", permission=CHANGE, method="POST"),

@@ -21,8 +21,11 @@ def preview_render(request: HttpRequest, sql: str, *, limit: int = PREVIEW_ROWS)
     try:
         found = query_preview(tenant=member(request).tenant, sql=sql, masked=restricted, limit=limit)
     except ValidationError as error:
-        return render(request, "orchestrations/query/preview.html", context | {"error": " ".join(error.messages),
-                                                                               "line": error_line(error)})
+        return render(
+            request,
+            "orchestrations/query/preview.html",
+            context | {"error": " ".join(error.messages), "line": error_line(error)},
+        )
     return render(request, "orchestrations/query/preview.html", context | preview_context(found))
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import URLPattern
 
 from destinations.models import destinations_usable_by
-from orchestrations.admin.base import PageAdmin, list_page, member, names, shown
+from orchestrations.admin.base import OwnPageAdmin, member, names
 from orchestrations.admin.mapping import columns_map, targets
 from orchestrations.admin.previews import preview_render
 from orchestrations.choices import COLOURS, QueryStatus
@@ -19,13 +19,14 @@ from orchestrations.forms.sql import error_line
 from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.queries import query_describe
 from orchestrations.services import columns_check
+from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 
 WRITE = ("orchestrations.add_query", "orchestrations.change_query")
 
 
 @admin.register(Query, site=tenant_site)
-class QueryAdmin(PageAdmin):
+class QueryAdmin(OwnPageAdmin):
     """Saved SQL, whose column names say what goes where."""
 
     form = QueryForm
@@ -65,8 +66,8 @@ class QueryAdmin(PageAdmin):
         """Return the fragments of the editor."""
         view = "orchestrations.view_query"
         return [
-            list_page(self, "preview/", self.preview, name="preview", permissions=WRITE),
-            list_page(self, "check/", self.check_columns, name="check", permissions=WRITE),
+            self.list_page("preview/", self.preview, name="preview", permissions=WRITE),
+            self.list_page("check/", self.check_columns, name="check", permissions=WRITE),
             self.object_page("rows/", self.rows, name="rows", permission=view),
         ]
 

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import URLPattern
 
 from destinations.models import destinations_usable_by
-from orchestrations.admin.base import PageAdmin, attempt, back, member, shown
+from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.charts import PLAIN, throughput_chart
 from orchestrations.admin.mapping import settings_shown
 from orchestrations.admin.progress import (
@@ -30,6 +30,7 @@ from orchestrations.models import Batch, Run
 from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING, run_issues_csv
 from orchestrations.services import AGAIN, run_cancel, run_retry, run_start
 from orchestrations.templatetags.orchestration_tags import count, duration
+from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.policies import is_admin
@@ -41,7 +42,7 @@ VIEW, OPERATE, DOWNLOAD = "orchestrations.view_run", "orchestrations.run_orchest
 
 
 @admin.register(Run, site=tenant_site)
-class RunAdmin(PageAdmin):
+class RunAdmin(OwnPageAdmin):
     """What became of the orchestrations; runs are started, never typed in or deleted."""
 
     list_display = ("state", "of", "who", "selected_rows", "accepted_events", "rejected_rows", "took", "started")
@@ -55,8 +56,8 @@ class RunAdmin(PageAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Return the runs whose destination is open to this person."""
-        runs = super().get_queryset(request).filter(
-            orchestration__destination__in=destinations_usable_by(member(request))
+        runs = (
+            super().get_queryset(request).filter(orchestration__destination__in=destinations_usable_by(member(request)))
         )
         related = ("tenant", "orchestration__query", "orchestration__destination", "started_by")
         return runs.select_related(*related)
