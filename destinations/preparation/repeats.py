@@ -1,7 +1,7 @@
 """Cheap tests before the main pass: are there item rows to group, and equal rows that need an ordinal?
 
-Most queries have neither, and then every row is an event by itself. The tests read few columns, run in the engine and
-spill to disk where they must.
+Most queries have neither, and then every row is an event by itself. The tests read few columns; what they keep of a row
+are eight bytes, or is spilled to disk by the engine.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,9 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from destinations.preparation.event_sql import LEAD, EventSql
 
 ORDINAL = "careful_ordinal"
-TOGETHER = "SELECT count(*) > 0, coalesce(bool_and(last - first + 1 = size), true) FROM pairs"
+BATCH = 65_536
+MOST = 25_000_000
+"""Rows that are tested in memory (200 MB); more than that are sorted on disk without asking."""
 
 
 @dataclass(frozen=True)
@@ -29,27 +31,32 @@ class Repeats:
 
 
 def repeats(con: duckdb.DuckDBPyConnection, sql: EventSql) -> Repeats:
-    """Test whether rows must be grouped. A 64-bit hash stands for the pair: a collision only costs the slower way."""
+    """Test whether rows must be grouped, and whether those of one event follow each other.
+
+    Rows without event name are left out: one of them between two items does no harm. A 64-bit hash stands for the pair
+    (eight bytes a row); a collision only costs the slower way.
+    """
     event, given = sql.parts.value("event"), sql.parts.value("event_id")
     if given == "NULL":
         return Repeats(found=False, together=True)
-    query = f"""{sql.parts.sql}, pairs AS (SELECT count(*) AS size, min(_row) AS first, max(_row) AS last FROM ready
-            WHERE {given} IS NOT NULL AND {event} IS NOT NULL GROUP BY hash({event}, {given}) HAVING count(*) > 1)
-        {TOGETHER}"""  # noqa: S608 - all parts are quoted
-    found, together = con.sql(query).fetchall()[0]
-    return Repeats(found, together or _together_but_for_rejects(con, sql))
-
-
-def _together_but_for_rejects(con: duckdb.DuckDBPyConnection, sql: EventSql) -> bool:
-    """Test again without the rows that cannot be part of any event: one of them between two items does no harm."""
-    event, given = sql.parts.value("event"), sql.parts.value("event_id")
-    query = f"""{sql.parts.sql}, places AS (SELECT row_number() OVER (ORDER BY _row) AS place,
-                hash({event}, {given}) AS pair, {given} IS NOT NULL AS named FROM ready WHERE {event} IS NOT NULL),
-            pairs AS (SELECT count(*) AS size, min(place) AS first, max(place) AS last FROM places
-            WHERE named GROUP BY pair HAVING count(*) > 1)
-        {TOGETHER}"""  # noqa: S608 - all parts are quoted
-    _, together = con.sql(query).fetchall()[0]
-    return bool(together)
+    pair = f"CASE WHEN {given} IS NULL THEN hash(_row) ELSE hash({event}, {given}) END"
+    query = f"{sql.parts.sql} SELECT {pair} AS pair FROM ready WHERE {event} IS NOT NULL"  # noqa: S608 - quoted
+    parts, runs, last = [np.empty(0, np.uint64)], 0, None
+    reader = con.sql(query).to_arrow_reader(BATCH)
+    try:
+        for batch in reader:
+            pairs = batch.column(0).to_numpy()
+            runs += int(np.count_nonzero(pairs[1:] != pairs[:-1])) + int(len(pairs) > 0 and pairs[0] != last)
+            last = pairs[-1] if len(pairs) else last
+            parts.append(pairs)
+            if len(parts) > MOST // BATCH:
+                return Repeats(found=True, together=False)
+    finally:
+        reader.close()
+    every = np.concatenate(parts)
+    every.sort()
+    distinct = np.count_nonzero(every[1:] != every[:-1]) + int(len(every) > 0)
+    return Repeats(found=bool(distinct < len(every)), together=bool(runs == distinct))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Dirty orders with a fixed seed: 1,000,000 rows of 22 columns, about 4 % to be rejected for ten reasons."""
+"""Dirty orders with a fixed seed: 1,000,000 rows of 20 columns, about 4 % to be rejected for a dozen reasons."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 SEED = 20_260_301
 NOW = 1_772_366_400  # 2026-03-01T12:00:00Z
-CHUNK = 50_000
-"""Rows per row group: as the hub stores datasets."""
+CHUNK = 20_480
+"""Rows per row group: small ones let threads take turns."""
 
 FIRST = "james mary robert patricia john jennifer michael linda lukas hannah felix lena zoe amelia isla noah".split()
 LAST = "smith johnson garcia miller davis lopez nguyen müller schmidt rossi silva kim patel o'neil dubois".split()
