@@ -160,7 +160,8 @@ def _retry(batch: Batch, error: RetryableError, now: datetime, ladder: list[floa
         wait = 0.0 if over else ladder[batch.failures - 1]
     if over:
         return _give_up(batch)
-    seconds = max(wait * random.uniform(0.9, 1.2), error.retry_after or 0.0)  # noqa: S311 - jitter, not a secret
+    asked = min(error.retry_after or 0.0, max(ladder, default=0.0))  # who shortens the ladder waits no longer than it
+    seconds = max(wait * random.uniform(0.9, 1.2), asked)  # noqa: S311 - jitter, not a secret
     batch.status = BatchStatus.WAITING
     batch.next_attempt_at = now + timedelta(seconds=seconds)
     return Effect()

@@ -84,6 +84,7 @@ def _client_make(credential: Credential, connections: int, share: str) -> TikTok
         level=settings.TIKTOK_API_LEVEL,
         event_rate=settings.TIKTOK_EVENTS_QPS,
         share=share or str(credential.tenant_id),
+        longest_pause=max(settings.HUB_RETRY_SECONDS, default=0.0),
         timeout=(CONNECT_SECONDS, settings.TIKTOK_TIMEOUT_SECONDS),
         pool_maxsize=max(connections, 1),
     )

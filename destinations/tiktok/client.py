@@ -3,6 +3,7 @@
 The token appears in the request header and nowhere else: not in `repr`, errors, logs or tracebacks.
 """
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -26,10 +27,11 @@ PAUSE = 1.0
 class TikTokClient:
     """Send requests with one access token; use as a context manager, from as many threads as the pool has connections.
 
-    `timeout` is (connect, read) in seconds. `share` names the tenant for the limiter's fairness, `event_rate` is
-    how many requests a second may go to /event/track/, `patience` is how many
-    seconds a request may wait for its turn. POST requests are never repeated here: retries are the caller's, with what
-    the database knows; a GET is repeated once when no connection could be made.
+    `timeout` is (connect, read) in seconds. `share` names the tenant for the limiter's fairness, `event_rate` is how
+    many requests a second may go to /event/track/, `patience` is how many seconds a request may wait for its turn,
+    `longest_pause` how many seconds a throttling answer holds others back at most. POST requests are never repeated
+    here: retries are the caller's, with what the database knows; a GET is repeated once when no connection could be
+    made.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class TikTokClient:
         event_rate: float = ENDPOINT_QPS["event/track"],
         timeout: tuple[float, float] = (5, 30),
         patience: float = 30,
+        longest_pause: float = math.inf,
         pool_maxsize: int = 32,
         session: requests.Session | None = None,
     ) -> None:
@@ -59,6 +62,7 @@ class TikTokClient:
         self._share = share
         self._timeout = timeout
         self._patience = patience
+        self._longest_pause = longest_pause
         self._owns_session = session is None
         self._session = session or session_make(pool_maxsize)
 
@@ -128,8 +132,9 @@ class TikTokClient:
         if self._limiter is None or not drawn or not (isinstance(error, RetryableError) and error.throttled):
             return
         exceeded = [bucket for bucket in drawn if bucket.scope == error.scope] or drawn[:1]
+        seconds = min(PAUSE if error.retry_after is None else error.retry_after, self._longest_pause)
         for bucket in exceeded:
-            self._limiter.pause(bucket.key, PAUSE if error.retry_after is None else error.retry_after)
+            self._limiter.pause(bucket.key, seconds)
 
     def _url(self, path: str) -> str:
         """Return the address of an endpoint; every one ends in a slash, without it TikTok answers 404."""

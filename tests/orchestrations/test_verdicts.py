@@ -19,11 +19,13 @@ def batch_of(events: int, **values: object) -> Batch:
     return Batch(number=1, events=events, open_ranges=[[0, events]], status=BatchStatus.SENDING, **values)
 
 
-def apply(batch: Batch, answer: Answer | None = None, error: TikTokError | None = None) -> Effect:
+def apply(
+    batch: Batch, answer: Answer | None = None, error: TikTokError | None = None, ladder: list[float] = LADDER
+) -> Effect:
     """Let the batch's first open range come back with an answer or an error."""
     start, stop = batch.open_ranges[0]
     shipment = Shipment(1, 1, start, stop, whole=stop - start == batch.events)
-    return verdict_apply(batch, Outcome(shipment, NOW, 0.1, answer, error), now=NOW, ladder=LADDER)
+    return verdict_apply(batch, Outcome(shipment, NOW, 0.1, answer, error), now=NOW, ladder=ladder)
 
 
 def answer(warning: str | None = None) -> Answer:
@@ -128,10 +130,17 @@ def test_throttling_does_not_use_up_the_ladder():
     assert (batch.status, batch.failures) == (BatchStatus.WAITING, 0)
 
 
-def test_tiktoks_own_wait_is_kept():
+@pytest.mark.parametrize(
+    ("ladder", "wait"),
+    [
+        pytest.param([5.0, 30.0, 120.0, 300.0, 900.0], 300.0, id="as TikTok asks"),
+        pytest.param([0.1, 0.2], 0.2, id="no longer than a shortened ladder"),
+    ],
+)
+def test_tiktoks_own_wait_is_kept_unless_the_operator_waits_less(ladder, wait):
     batch = batch_of(10)
-    apply(batch, error=RetryableError("maintenance", retry_after=300))
-    assert batch.next_attempt_at - NOW == timedelta(seconds=300)
+    apply(batch, error=RetryableError("maintenance", retry_after=300), ladder=ladder)
+    assert batch.next_attempt_at - NOW == timedelta(seconds=wait)
 
 
 def test_an_error_that_needs_a_person_stops_the_run_and_keeps_the_batch_open():

@@ -133,6 +133,16 @@ def test_throttled_events_pause_the_limit_that_tiktok_names(tiktok, code, paused
     assert [bucket.key for bucket in buckets if limiter.acquire([bucket]) > 0.5] == [paused]
 
 
+def test_throttling_holds_others_back_no_longer_than_the_client_was_told(tiktok):
+    tiktok.says(40132, "The request QPS is limited by pixel_code's value.")
+    limiter = MemoryLimiter()
+    with TikTokClient("t", base_url=tiktok.url, limiter=limiter, longest_pause=0.2) as client:
+        with pytest.raises(RetryableError):
+            calls.events_track(client, b"{}", event_source_id="C1", advertiser_id=ADVERTISER)
+        buckets = calls.track_buckets("", "C1", ADVERTISER)
+    assert max(limiter.acquire([bucket]) for bucket in buckets) <= 0.2
+
+
 def test_events_wait_no_longer_than_the_clients_patience(tiktok):
     limiter = MemoryLimiter()
     limiter.pause("source:C1", 60)
