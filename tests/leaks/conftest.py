@@ -1,6 +1,7 @@
 """A hub with real processes for the journey of the leak tests."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -61,7 +62,14 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture
-def environment(emulator) -> Iterator[dict[str, str]]:
+def _empty_storage() -> None:
+    """Start without the files that other tests of this process left, some of them damaged on purpose."""
+    for folder in ("storage", "work"):
+        shutil.rmtree(django_settings.HUB_DATA_DIR / folder, ignore_errors=True)
+
+
+@pytest.fixture
+def environment(_empty_storage, emulator) -> Iterator[dict[str, str]]:
     """What a program needs to find the test's database, broker and TikTok, and to say all it can."""
     broker = broker_running(django_settings.HUB_DATA_DIR) if django_settings.HUB_EMBEDDED_BROKER else nullcontext()
     with broker:

@@ -40,8 +40,9 @@ def test_upload_under_a_taken_name_is_refused(sales, person):
 
 
 def test_upload_of_something_unreadable_says_so_and_keeps_what_was_typed(acme, bea, person):
-    answer = person("bea").post(f"{BASE}add/", {"file": upload("x.parquet", b"PK\x03\x04zip"), "name": "mine",
-                                                "description": "words I typed"})
+    answer = person("bea").post(
+        f"{BASE}add/", {"file": upload("x.parquet", b"PK\x03\x04zip"), "name": "mine", "description": "words I typed"}
+    )
     page = text(answer)
     assert "words I typed" in page
     assert answer.context["adminform"].form.errors["file"]
@@ -50,8 +51,9 @@ def test_upload_of_something_unreadable_says_so_and_keeps_what_was_typed(acme, b
 
 def test_new_version_replaces_the_rows_and_keeps_the_marks(sales, acme, person):
     more = CSV + b"3,mo@shop.example,9\n"
-    person("bea").post(f"{BASE}{sales.pk}/change/", {"file": upload(content=more), "description": "of spring",
-                                                     "pii": ["amount"]})
+    person("bea").post(
+        f"{BASE}{sales.pk}/change/", {"file": upload(content=more), "description": "of spring", "pii": ["amount"]}
+    )
     found = stored(acme, "spring_sales")
     assert (found.rows, found.pii_columns) == (3, {"amount"})
     assert found.path != sales.path

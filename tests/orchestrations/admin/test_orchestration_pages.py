@@ -35,8 +35,9 @@ def second(tenant) -> Orchestration | None:
         return Orchestration.objects.filter(name="second").first()
 
 
-@pytest.mark.parametrize(("name", "status"), [("ada", 200), ("olga", 200), ("bea", 200), ("rita", 200), ("ben", 404),
-                                              ("charlie", 404)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("ada", 200), ("olga", 200), ("bea", 200), ("rita", 200), ("ben", 404), ("charlie", 404)]
+)
 def test_orchestration_page_opens_where_the_destination_is_open(ready, person, name, status):
     assert person(name).get(page_of(ready)).status_code == status
 
