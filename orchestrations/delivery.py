@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from destinations.services import client_open
 from destinations.specs import get as spec_get
+from destinations.specs.base import Parcel
 from destinations.tiktok.errors import ConfigurationError, CredentialError, TikTokError
 from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunStage
@@ -170,7 +171,7 @@ class Delivery:
         sent_at, begun = timezone.now(), time.monotonic()
         try:
             body = self._body(shipment)
-            answer = self.spec.send(self.client, body, self.run.inputs["settings"])
+            answer = self.spec.send(self.client, Parcel("track", body, self.run.inputs["settings"]))
         except TikTokError as error:
             return Outcome(shipment, sent_at, time.monotonic() - begun, error=error)
         return Outcome(shipment, sent_at, time.monotonic() - begun, answer=answer)

@@ -16,6 +16,7 @@ __all__ = [
     "ColumnCheck",
     "Field",
     "Limits",
+    "Parcel",
     "Setting",
     "SettingKind",
     "SettingRequired",
@@ -45,12 +46,32 @@ class ColumnCheck:
 
 
 @dataclass(frozen=True)
+class Parcel:
+    """One request that is due, and what must be known to send it.
+
+    `kind` says what `body` is: "track" (events), "mapping" (people to add or delete), "upload" (one file) or "apply"
+    (what becomes of uploaded files). `settings` are the run's effective ones. Audiences also have the ad account of
+    this target, the audience's id ("" as long as there is none) and name, and for "apply" the paths of the `files`
+    that TikTok gave for its uploads. The body is not shown: it holds people's digests.
+    """
+
+    kind: str
+    body: bytes = field(repr=False)
+    settings: Mapping[str, Any]
+    advertiser_id: str = ""
+    audience_id: str = ""
+    audience_name: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Spec:
     """A destination plugin.
 
     `checks` are the names of the connection test's steps in their order. `source_setting` names the setting that says
     which fields apply (the event source), where the plugin has one. `prepare` turns rows into request bodies, `send`
-    sends one of them (with the effective settings), and `body_slice` makes the body for some of its positions.
+    sends one of them, and `body_slice` makes the body for some of its positions. `keeps_audience` says that it keeps a
+    list of people equal to a query, so that what was sent before matters; else every run stands for itself.
     """
 
     key: str
@@ -62,9 +83,10 @@ class Spec:
     limits: Limits
     checks: tuple[str, ...]
     prepare: Callable[..., Iterator[Piece]]
-    send: Callable[[TikTokClient, bytes, Mapping[str, Any]], Answer]
+    send: Callable[[TikTokClient, Parcel], Answer]
     body_slice: Callable[[bytes, Sequence[int]], bytes]
     source_setting: str | None = None
+    keeps_audience: bool = False
     one_of_sentence: str = "At least one of these columns is needed: {columns}."
 
     def setting(self, name: str) -> Setting:

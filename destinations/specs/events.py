@@ -1,11 +1,8 @@
 """TikTok Ads Events: conversions from shops and web sites, through Events API 2.0 (doc 1771101303285761)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from destinations.preparation.events import body_slice, prepare
 from destinations.preparation.fields import Field, Kind, Required
-from destinations.specs.base import Limits, Setting, SettingKind, SettingRequired, Spec
+from destinations.specs.base import Limits, Parcel, Setting, SettingKind, SettingRequired, Spec
 from destinations.tiktok.calls import events_track
 from destinations.tiktok.client import Answer, TikTokClient
 
@@ -275,10 +272,11 @@ FIELDS = (
 )
 
 
-def send(client: TikTokClient, body: bytes, settings: Mapping[str, Any]) -> Answer:
+def send(client: TikTokClient, parcel: Parcel) -> Answer:
     """Send one request body of events."""
+    settings = parcel.settings
     return events_track(
-        client, body, event_source_id=settings["event_source_id"], advertiser_id=settings["advertiser_id"]
+        client, parcel.body, event_source_id=settings["event_source_id"], advertiser_id=settings["advertiser_id"]
     )
 
 
