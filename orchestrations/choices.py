@@ -32,6 +32,43 @@ class RunStage(TextChoices):
     FINISHED = "finished", "Finished"
 
 
+class RunPurpose(TextChoices):
+    """What a run is for."""
+
+    DELIVER = "deliver", "Deliver"
+    PLAN = "plan", "Plan"
+
+
+class SyncMode(TextChoices):
+    """How an audience follows the query's result."""
+
+    MIRROR = "mirror", "Mirror: the audience equals the query's result"
+    ADD = "add", "Add only: nobody is removed"
+    REMOVE = "remove", "Remove: everybody in the result leaves the audience"
+    REPLACE = "replace", "Replace: the whole audience is sent anew (file)"
+
+
+class AudienceDeleted(TextChoices):
+    """What a run does when its audience was deleted at TikTok."""
+
+    RECREATE = "recreate", "Create it again and fill it"
+    HOLD = "hold", "Hold the run until somebody decides"
+
+
+class AudienceStatus(TextChoices):
+    """What TikTok says about an audience."""
+
+    NEW = "new", "Not created yet"
+    CALCULATING = "calculating", "Being calculated"
+    READY = "ready", "Ready"
+    TOO_SMALL = "too_small", "Too small"
+    EXPIRING = "expiring", "Expiring"
+    EXPIRED = "expired", "Expired"
+    NOT_EDITABLE = "not_editable", "Not editable"
+    FAILED = "failed", "Failed"
+    DELETED = "deleted", "Deleted at TikTok"
+
+
 class RunTrigger(TextChoices):
     """What started a run."""
 
@@ -88,6 +125,15 @@ COLOURS: dict[str, str] = {
     RunStatus.SUCCEEDED_WITH_ERRORS: "warning",
     RunStatus.FAILED: "danger",
     RunStatus.CANCELLED: "default",
+    AudienceStatus.NEW: "default",
+    AudienceStatus.CALCULATING: "info",
+    AudienceStatus.READY: "success",
+    AudienceStatus.TOO_SMALL: "warning",
+    AudienceStatus.EXPIRING: "warning",
+    AudienceStatus.EXPIRED: "danger",
+    AudienceStatus.NOT_EDITABLE: "warning",
+    AudienceStatus.FAILED: "danger",
+    AudienceStatus.DELETED: "danger",
     BatchStatus.PENDING: "info",
     BatchStatus.SENDING: "info",
     BatchStatus.WAITING: "warning",

@@ -1,143 +1,13 @@
-"""Dataset, Query, Orchestration, Run and Batch."""
+"""Run and Batch: one execution of an orchestration, and the requests it is made of."""
 
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from destinations.models import Credential, Destination
-from orchestrations.choices import (
-    UNFINISHED_BATCHES,
-    BatchStatus,
-    MissedRuns,
-    QueryStatus,
-    RunStage,
-    RunStatus,
-    RunTrigger,
-    ScheduleKind,
-    ScheduleOverlap,
-)
-from orchestrations.schedules import EXPRESSION_LONGEST, Cron, Interval, Rule
-from tiktok_hub.tenancy.models import TenantModel, User, time_zone_validate
-
-table_name_validate = RegexValidator(
-    r"^[A-Za-z_][A-Za-z0-9_]*$", "Letters, digits and underscores, beginning with a letter: it is a table name in SQL."
-)
-
-
-class Dataset(TenantModel):
-    """A table of the tenant's data, kept as one Parquet file in storage.
-
-    `path` is the storage key of the present version; each upload gets a new key, so that a run which has started
-    reads what it started with. `columns` is a list of `{"name", "type", "pii"}`.
-    """
-
-    name = models.CharField(max_length=60, validators=[table_name_validate], help_text="The table's name in SQL.")
-    description = models.TextField(blank=True)
-    path = models.CharField(max_length=300, editable=False)
-    filename = models.CharField(max_length=200, editable=False)
-    format = models.CharField(max_length=20, editable=False)
-    digest = models.CharField(max_length=64, editable=False)
-    columns = models.JSONField(default=list, editable=False)
-    rows = models.BigIntegerField(default=0, editable=False)
-    bytes = models.BigIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    loaded_at = models.DateTimeField(editable=False)
-
-    class Meta:
-        ordering = ("name",)
-        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="dataset_name_once")]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def pii_columns(self) -> set[str]:
-        """Return the names of the columns that hold personal data."""
-        return {column["name"] for column in self.columns if column.get("pii")}
-
-
-class Query(TenantModel):
-    """Saved SQL over the tenant's datasets; its column names are the mapping to a plugin's fields.
-
-    `columns` is what the query was last seen to return: a list of `{"name", "type"}`.
-    """
-
-    name = models.CharField(max_length=120)
-    description = models.TextField(blank=True)
-    sql = models.TextField("SQL")
-    status = models.CharField(max_length=20, choices=QueryStatus.choices, default=QueryStatus.DRAFT)
-    columns = models.JSONField(default=list, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        ordering = ("name",)
-        verbose_name_plural = "queries"
-        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="query_name_once")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Orchestration(TenantModel):
-    """An active query that goes to a destination, with the settings that are required at orchestration.
-
-    `settings` overrides, for this orchestration, those settings of the destination that may wait until here.
-    """
-
-    name = models.CharField(max_length=120)
-    description = models.TextField(blank=True)
-    query = models.ForeignKey(Query, models.PROTECT, related_name="orchestrations")
-    destination = models.ForeignKey(Destination, models.PROTECT, related_name="orchestrations")
-    settings = models.JSONField(default=dict, blank=True)
-    enabled = models.BooleanField(default=True)
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ("name",)
-        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="orchestration_name_once")]
-        permissions = [("run_orchestration", "Can start, cancel and retry runs")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Schedule(TenantModel):
-    """When an orchestration runs by itself; an orchestration without one runs when somebody starts it.
-
-    `cron` or `every_minutes` holds, as `kind` says; intervals count from `anchor`. `next_slot` is the next moment at
-    which a run is due, `waiting_slot` one that was due while another run was not finished. Runs start on behalf of
-    `set_by`, whose membership is asked again every time.
-    """
-
-    orchestration = models.OneToOneField(Orchestration, models.CASCADE, related_name="schedule")
-    kind = models.CharField(max_length=20, choices=ScheduleKind.choices)
-    cron = models.CharField(max_length=EXPRESSION_LONGEST, blank=True)
-    every_minutes = models.PositiveIntegerField(null=True, blank=True)
-    anchor = models.DateTimeField()
-    time_zone = models.CharField(max_length=64, validators=[time_zone_validate])
-    overlap = models.CharField(max_length=20, choices=ScheduleOverlap.choices, default=ScheduleOverlap.SKIP)
-    missed = models.CharField(max_length=20, choices=MissedRuns.choices, default=MissedRuns.ONCE)
-    enabled = models.BooleanField(default=True)
-    next_slot = models.DateTimeField(null=True, editable=False)
-    waiting_slot = models.DateTimeField(null=True, editable=False)
-    set_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
-    set_at = models.DateTimeField(editable=False)
-
-    class Meta:
-        ordering = ("next_slot", "pk")
-        indexes = [models.Index(fields=["next_slot"], name="schedule_by_next_slot")]
-
-    def __str__(self) -> str:
-        return f"Schedule of {self.orchestration}"
-
-    @property
-    def rule(self) -> Rule:
-        """Return the rule that says when runs are due."""
-        if self.kind == ScheduleKind.CRON:
-            return Cron(self.cron, self.time_zone)
-        return Interval(self.every_minutes or 0, self.anchor, self.time_zone)
+from destinations.models import Credential
+from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunPurpose, RunStage, RunStatus, RunTrigger
+from orchestrations.models.audiences import RunAudience
+from orchestrations.models.orchestrations import Orchestration
+from tiktok_hub.tenancy.models import TenantModel, User
 
 
 class Run(TenantModel):
@@ -148,13 +18,18 @@ class Run(TenantModel):
     Events: `events = accepted + refused + unknown + unsent`. `requests` are batches, `attempts` HTTP requests.
     `lease_until` is a worker's promise (the one that holds `lease_token`) to be alive, or the time before which there
     is nothing to do; when it lies in the past, the sweeper hands the work to another worker. `slot` is when a scheduled
-    run was due: there is one run per slot.
+    run was due: there is one run per slot. `failures` counts how often TikTok could not be asked in a row.
+
+    A run whose destination keeps an audience has a `RunAudience` for each; `events` are then entries of requests, one
+    per person to add or remove, and `people` those in the query's result. `tally` counts rows with a valid id per type.
+    `hold` says why a run waits for somebody: `{"reason", "sentence"}`. A run to *plan* ends before anything is sent.
     """
 
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="runs")
     credential = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
     status = models.CharField(max_length=30, choices=RunStatus.choices, default=RunStatus.QUEUED)
     stage = models.CharField(max_length=20, choices=RunStage.choices, default=RunStage.WAITING)
+    purpose = models.CharField(max_length=20, choices=RunPurpose.choices, default=RunPurpose.DELIVER)
     trigger = models.CharField(max_length=20, choices=RunTrigger.choices, default=RunTrigger.MANUAL)
     started_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     slot = models.DateTimeField(null=True)
@@ -169,6 +44,7 @@ class Run(TenantModel):
     lease_until = models.DateTimeField(null=True)
     lease_token = models.CharField(max_length=32, blank=True)
     cancel_requested = models.BooleanField(default=False)
+    failures = models.PositiveSmallIntegerField(default=0)
 
     selected = models.BigIntegerField(null=True)
     prepared = models.BigIntegerField(default=0)
@@ -178,6 +54,12 @@ class Run(TenantModel):
     warnings = models.BigIntegerField(default=0)
     rejected_by_reason = models.JSONField(default=dict)
     warnings_by_reason = models.JSONField(default=dict)
+
+    people = models.BigIntegerField(null=True)
+    tally = models.JSONField(default=dict)
+    hold = models.JSONField(default=dict)
+    released_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    released_at = models.DateTimeField(null=True)
 
     events = models.BigIntegerField(default=0)
     accepted = models.BigIntegerField(default=0)
@@ -200,7 +82,7 @@ class Run(TenantModel):
             ),
         ]
         constraints = [models.UniqueConstraint(fields=["orchestration", "slot"], name="run_slot_once")]
-        permissions = [("download_run", "Can download rejects")]
+        permissions = [("download_run", "Can download rejects"), ("release_run", "Can release held runs")]
 
     def __str__(self) -> str:
         return f"Run {self.pk} of {self.orchestration}"
@@ -242,11 +124,17 @@ class Batch(TenantModel):
     at first, halves while it is bisected; `halves` keeps what TikTok said when it refused the first two of them, and
     `bisections` counts the requests spent on finding bad rows. `refused_positions` lists the events that TikTok
     refused, each `[position, code, message, request id]`. `uncertain` says that the last attempt may have been carried
-    out although no answer came. `next_attempt_at` is when a waiting batch is due again.
+    out although no answer came. `next_attempt_at` is when a waiting batch is due again. `target` is the audience it is
+    for; of one target, no batch leaves while one of an earlier `phase` waits for its verdict. `kind` is the plugin's
+    word for the request, `result` what TikTok answered that later requests need.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="batches")
     number = models.PositiveIntegerField()
+    target = models.ForeignKey(RunAudience, models.CASCADE, null=True, related_name="batches")
+    kind = models.CharField(max_length=20, default="track")
+    phase = models.PositiveSmallIntegerField(default=0)
+    result = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=BatchStatus.choices, default=BatchStatus.PENDING)
     events = models.PositiveIntegerField()
     bytes = models.PositiveIntegerField(default=0)
