@@ -13,14 +13,13 @@ from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.envelope import Answer
 from destinations.tiktok.errors import ConfigurationError, CredentialError, RejectedError
 from destinations.tiktok.limits import track_buckets
+from destinations.tiktok.reading import list_of, pages, rows_of, text_of
 from destinations.tiktok.resolutions import ResolutionKey
 
 #: Ids per request to /advertiser/info/ (assumed; TikTok publishes no maximum).
 ADVERTISERS_PER_REQUEST = 100
 #: The largest pages that TikTok gives: pixels 20, Business Center lists 50.
 PIXELS_PER_PAGE, BUSINESS_CENTER_PAGE = 20, 50
-#: The most pages read of any list, should a server count them wrongly.
-MOST_PAGES = 500
 
 _ADVERTISER_FIELDS = ("advertiser_id", "name", "status", "company", "currency", "timezone", "owner_bc_id")
 
@@ -86,7 +85,7 @@ def token_exchange(
     payload = {"app_id": app_id, "secret": secret, "auth_code": auth_code}
     with TikTokClient("", base_url=base_url, timeout=timeout) as client:
         answer = client.post("oauth2/access_token/", payload, secrets=(secret, auth_code))
-    token = _text(answer.data.get("access_token"))
+    token = text_of(answer.data.get("access_token"))
     if not token:
         raise CredentialError(
             "TikTok answered without an access token; the account has to be connected again.",
@@ -94,8 +93,8 @@ def token_exchange(
             request_id=answer.request_id,
             resolution=ResolutionKey.AUTHORIZATION_EXPIRED,
         )
-    ids = tuple(_text(value) for value in _list(answer.data.get("advertiser_ids")))
-    scopes = (_text(value) for value in _list(answer.data.get("scope")))
+    ids = tuple(text_of(value) for value in list_of(answer.data.get("advertiser_ids")))
+    scopes = (text_of(value) for value in list_of(answer.data.get("scope")))
     return Grant(token, ids, tuple(int(scope) for scope in scopes if scope.isdecimal()))
 
 
@@ -111,8 +110,8 @@ def token_revoke(
 def advertisers_list(client: TikTokClient, app_id: str, secret: str) -> list[Advertiser]:
     """Return the ad accounts that the token reaches; also the cheapest proof that it is alive."""
     answer = client.get("oauth2/advertiser/get/", {"app_id": app_id, "secret": secret}, secrets=(secret,))
-    rows = _rows(answer.data.get("list"))
-    return [Advertiser(_text(row.get("advertiser_id")), _text(row.get("advertiser_name"))) for row in rows]
+    rows = rows_of(answer.data.get("list"))
+    return [Advertiser(text_of(row.get("advertiser_id")), text_of(row.get("advertiser_name"))) for row in rows]
 
 
 def advertisers_info(client: TikTokClient, ids: Sequence[str]) -> list[AdvertiserInfo]:
@@ -121,8 +120,8 @@ def advertisers_info(client: TikTokClient, ids: Sequence[str]) -> list[Advertise
     for start in range(0, len(ids), ADVERTISERS_PER_REQUEST):
         chunk = list(ids[start : start + ADVERTISERS_PER_REQUEST])
         answer = client.get("advertiser/info/", {"advertiser_ids": chunk, "fields": list(_ADVERTISER_FIELDS)})
-        for row in _rows(answer.data.get("list")):
-            infos.append(AdvertiserInfo(*(_text(row.get(name)) for name in _ADVERTISER_FIELDS)))
+        for row in rows_of(answer.data.get("list")):
+            infos.append(AdvertiserInfo(*(text_of(row.get(name)) for name in _ADVERTISER_FIELDS)))
     return infos
 
 
@@ -132,24 +131,23 @@ def advertiser_role(client: TikTokClient, advertiser_id: str) -> str | None:
     TikTok tells it only through a Business Center that holds the account, and only with the scopes 150 and 153. A
     Business Center that refuses to answer is passed over; a `RetryableError` is raised.
     """
-    centers = _readable(_pages(client, "bc/get/", {}, "list", BUSINESS_CENTER_PAGE))
+    centers = _readable(pages(client, "bc/get/", {}, "list", BUSINESS_CENTER_PAGE))
     return next(filter(None, (_role_in(client, _center_id(center), advertiser_id) for center in centers)), None)
 
 
 def pixels_list(client: TikTokClient, advertiser_id: str) -> list[Pixel]:
     """Return all pixels of an ad account."""
-    rows = _pages(client, "pixel/list/", {"advertiser_id": advertiser_id}, "pixels", PIXELS_PER_PAGE)
-    return [
-        Pixel(_text(row.get("pixel_id")), _text(row.get("pixel_code")), _text(row.get("pixel_name"))) for row in rows
-    ]
+    rows = pages(client, "pixel/list/", {"advertiser_id": advertiser_id}, "pixels", PIXELS_PER_PAGE)
+    names = ("pixel_id", "pixel_code", "pixel_name")
+    return [Pixel(*(text_of(row.get(name)) for name in names)) for row in rows]
 
 
 def offline_sets_list(client: TikTokClient, advertiser_id: str) -> list[OfflineSet]:
     """Return all offline event sets of an ad account; TikTok gives them without pages."""
     answer = client.get("offline/get/", {"advertiser_id": advertiser_id})
     return [
-        OfflineSet(_text(row.get("event_set_id")), _text(row.get("name")), bool(row.get("auto_tracking")))
-        for row in _rows(answer.data.get("event_set_list"))
+        OfflineSet(text_of(row.get("event_set_id")), text_of(row.get("name")), bool(row.get("auto_tracking")))
+        for row in rows_of(answer.data.get("event_set_list"))
     ]
 
 
@@ -170,9 +168,9 @@ def events_track(client: TikTokClient, body: bytes, *, event_source_id: str, adv
 
 def _role_in(client: TikTokClient, center_id: str, advertiser_id: str) -> str | None:
     params = {"bc_id": center_id, "asset_type": "ADVERTISER"}
-    for asset in _readable(_pages(client, "bc/asset/get/", params, "list", BUSINESS_CENTER_PAGE)):
-        if _text(asset.get("asset_id")) == advertiser_id:
-            return _text(asset.get("advertiser_role")) or None
+    for asset in _readable(pages(client, "bc/asset/get/", params, "list", BUSINESS_CENTER_PAGE)):
+        if text_of(asset.get("asset_id")) == advertiser_id:
+            return text_of(asset.get("advertiser_role")) or None
     return None
 
 
@@ -186,28 +184,4 @@ def _readable(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _center_id(center: dict[str, Any]) -> str:
     info = center.get("bc_info")
-    return _text((info if isinstance(info, dict) else center).get("bc_id"))
-
-
-def _pages(client: TikTokClient, path: str, params: dict[str, Any], key: str, size: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of all pages; the last page is the one `page_info` says, or an empty one."""
-    for page in range(1, MOST_PAGES + 1):
-        data = client.get(path, {**params, "page": page, "page_size": size}).data
-        rows = _rows(data.get(key))
-        yield from rows
-        info = data.get("page_info")
-        total = info.get("total_page") if isinstance(info, dict) else None
-        if not rows or page >= (total if isinstance(total, int) else 1):
-            return
-
-
-def _rows(value: object) -> list[dict[str, Any]]:
-    return [row for row in _list(value) if isinstance(row, dict)]
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    return text_of((info if isinstance(info, dict) else center).get("bc_id"))

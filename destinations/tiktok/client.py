@@ -7,11 +7,13 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
 import requests
+import urllib3
 
 from destinations.tiktok.envelope import Answer, answer_from
 from destinations.tiktok.errors import CredentialError, RetryableError, TikTokError
@@ -20,6 +22,8 @@ from destinations.tiktok.transport import Call, TokenAuth, exchange, session_mak
 
 __all__ = ["Answer", "TikTokClient"]
 
+#: Seconds that TikTok may take to answer an upload: it reads the file first (assumed).
+UPLOAD_SECONDS = 120.0
 #: Seconds for which everybody is held back when TikTok throttles without saying how long: its clocks count seconds.
 PAUSE = 1.0
 
@@ -58,7 +62,7 @@ class TikTokClient:
         self._base_url = base_url.rstrip("/") + "/"
         self._limiter = limiter
         self.event_rate = event_rate
-        self._level = level
+        self.level = level
         self._share = share
         self._timeout = timeout
         self._patience = patience
@@ -113,11 +117,41 @@ class TikTokClient:
         call = Call("POST", self._url(path), body=body, headers={"Content-Type": "application/json"})
         return self._send(path, call, buckets, secrets)
 
-    def _send(self, path: str, call: Call, buckets: Sequence[Bucket] | None, secrets: tuple[str, ...]) -> Answer:
+    def upload(
+        self,
+        path: str,
+        fields: Mapping[str, str],
+        file: bytes,
+        *,
+        filename: str,
+        buckets: Sequence[Bucket] | None = None,
+    ) -> Answer:
+        """Send a file (in the part `file`) and text fields as multipart/form-data, RFC 7578.
+
+        The body goes out in pieces: `timeout` holds for each of them, not for the whole file.
+        """
+        parts: list[tuple[str, str | tuple[str, bytes, str]]] = [
+            *fields.items(),
+            ("file", (filename, file, "text/csv")),
+        ]
+        body, content_type = urllib3.encode_multipart_formdata(parts)
+        call = Call("POST", self._url(path), body=BytesIO(body), headers={"Content-Type": content_type})
+        patient = (self._timeout[0], max(self._timeout[1], UPLOAD_SECONDS))
+        return self._send(path, call, buckets, (), timeout=patient)
+
+    def _send(
+        self,
+        path: str,
+        call: Call,
+        buckets: Sequence[Bucket] | None,
+        secrets: tuple[str, ...],
+        *,
+        timeout: tuple[float, float] | None = None,
+    ) -> Answer:
         drawn = self._buckets(path) if buckets is None else tuple(buckets)
         if self._limiter is not None and drawn:
             self._limiter.wait(drawn, share=self._share, deadline=time.monotonic() + self._patience)
-        reply = exchange(self._session, call, self._auth, self._timeout)
+        reply = exchange(self._session, call, self._auth, timeout or self._timeout)
         try:
             return answer_from(reply, self._secrets + secrets)
         except TikTokError as error:
@@ -125,7 +159,7 @@ class TikTokClient:
             raise
 
     def _buckets(self, path: str) -> tuple[Bucket, ...]:
-        return (endpoint_bucket(self.app_id, path, self._level),) if self.app_id else ()
+        return (endpoint_bucket(self.app_id, path, self.level),) if self.app_id else ()
 
     def _slow_down(self, error: TikTokError, drawn: tuple[Bucket, ...]) -> None:
         """Hold everybody back from the limit that TikTok says is exceeded."""

@@ -227,6 +227,7 @@ _NO_AUDIENCE = _settings("AUDIENCE", _AUDIENCE, Key.AUDIENCE_NOT_FOUND)
 _NO_ADVERTISER = _settings("ADVERTISER", _ADVERTISER, Key.ADVERTISER_NOT_FOUND)
 _FULL = _settings("AUDIENCE_LIMIT", "The ad account holds as many audiences as TikTok allows.", Key.AUDIENCE_LIMIT)
 _BUSY = _later("NOT_EDITABLE", "TikTok does not let the audience be edited now.", Key.AUDIENCE_NOT_READY, 900)
+_SMALL = _settings("TOO_SMALL", "The audience would have fewer than 1,000 members.", Key.AUDIENCE_TOO_SMALL)
 _SOURCE_ACCESS = "The TikTok user who authorised this credential may not send to this pixel or event set."
 
 #: The first rule that fits wins. Messages seen in production are in the tests, with where they were seen.
@@ -236,6 +237,9 @@ MESSAGE_RULES: tuple[MessageRule, ...] = (
           _reconnect("PERMISSION_ERROR", _SOURCE_ACCESS, Key.MISSING_PERMISSIONS)),
     _rule({40001, 40002, 40003}, r"white ?-?list|allow ?-?list", CODES[40118]),
     _rule(_FIELDS, r"not editable|(being|is|still|under) process(ed|ing)", _BUSY),
+    _rule(_FIELDS,
+          r"^(?=.*\b(audiences?|users?|members?)\b).*\b((fewer|less|smaller) than|at least|minimum\b.*) 1[ ,]?000\b",
+          _SMALL),
     _rule(_FIELDS | {40011},
           r"^(?!.*\b(name|characters?|users|members)\b)"
           r"(.*\baudiences?\b.*\b(limit|quota|maximum|exceed)|.*\b(limit|quota|maximum|too many|exceed).*audiences)",

@@ -17,6 +17,8 @@ class ResolutionKey(StrEnum):
     AUDIENCE_LIMIT = "audience_limit"
     AUDIENCE_NOT_FOUND = "audience_not_found"
     AUDIENCE_NOT_READY = "audience_not_ready"
+    AUDIENCE_TOO_SMALL = "audience_too_small"
+    AUDIENCE_OF_OTHER_IDS = "audience_of_other_ids"
     EVENT_SOURCE_NOT_FOUND = "event_source_not_found"
     NOT_ALLOW_LISTED = "not_allow_listed"
     THROTTLED = "throttled"
@@ -96,6 +98,24 @@ _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
             "Wait: the delivery is tried again by itself.",
             "If it does not recover within a day, check in TikTok Ads Manager whether the audience shows a size of 0.",
             "If so, send a larger list: TikTok needs at least 1,000 matched members.",
+        ),
+    ),
+    ResolutionKey.AUDIENCE_TOO_SMALL: (
+        "Too few members",
+        "TikTok refuses a file after which an audience has fewer than 1,000 members that it can match to its users.",
+        (
+            "Send a larger list, or more User ID types per person: not every id belongs to a TikTok user.",
+            "For a removal, use the streaming transport with an audience of its own: it knows no such floor.",
+            "Restart the run.",
+        ),
+    ),
+    ResolutionKey.AUDIENCE_OF_OTHER_IDS: (
+        "Audience made of other ids",
+        "The audience of this name was created from files with other kinds of ids than the destination's User ID type.",
+        (
+            "Choose another Audience name: a new audience is created for these User ID types.",
+            "Or set the User ID types back to those that the audience was created with.",
+            "Restart the run.",
         ),
     ),
     ResolutionKey.EVENT_SOURCE_NOT_FOUND: (

@@ -5,6 +5,7 @@ from destinations.tiktok.limits.buckets import (
     ENDPOINT_QPS,
     LEVEL_QPS,
     Bucket,
+    audience_buckets,
     endpoint_bucket,
     track_buckets,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Limiter",
     "MemoryLimiter",
     "RedisLimiter",
+    "audience_buckets",
     "endpoint_bucket",
     "track_buckets",
 ]

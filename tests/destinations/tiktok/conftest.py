@@ -46,6 +46,7 @@ class FakeTikTok:
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
+    pause: float = 0.0
 
     def answers(self, *envelopes: Any, status: int = 200, **headers: str) -> None:
         """Answer with these JSON values; a string or bytes goes out as it is."""
@@ -81,6 +82,10 @@ class FakeTikTok:
     def breaks_off(self) -> None:
         """Announce more bytes than are sent."""
         self.scripts.append(lambda handler: _write(handler, 200, b'{"code":0', {"Content-Length": "500"}))
+
+    def reads_slowly(self, seconds: float) -> None:
+        """Pause so long after each megabyte of a request."""
+        self.pause = seconds
 
     def drips(self) -> None:
         """Send a byte at a time, without end."""
@@ -125,7 +130,10 @@ def _handler(tiktok: FakeTikTok) -> type[BaseHTTPRequestHandler]:
 
         def answer(self) -> None:
             parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body, length = b"", int(self.headers.get("Content-Length") or 0)
+            while len(body) < length:
+                body += self.rfile.read(min(1_000_000, length - len(body)))
+                time.sleep(tiktok.pause)
             headers = {name.lower(): value for name, value in self.headers.items()}
             tiktok.seen.append(
                 Seen(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body, self.client_address[1])

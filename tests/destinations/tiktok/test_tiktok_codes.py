@@ -149,6 +149,11 @@ PRODUCTION = [
     (40002, "Audience is not editable, please check audience status", RetryableError, "audience_not_ready"),
     (40002, "The audience is being processed", RetryableError, "audience_not_ready"),
     (40002, "The number of custom audiences has reached the limit of 400", ConfigurationError, "audience_limit"),
+    (40002, "The advertiser has reached the limit of 400 audiences", ConfigurationError, "audience_limit"),
+    (40002, "The audience must have at least 1000 matched users", ConfigurationError, "audience_too_small"),
+    (40002, "Less than 1,000 members are left", ConfigurationError, "audience_too_small"),
+    (40002, "A user needs at least 10000 coins", RejectedError, "rejected_data"),
+    (40002, "This feature needs to be in the whitelist", ConfigurationError, "not_allow_listed"),
     (40002, "Audience name exceeds the limit of 70 characters", RejectedError, "rejected_data"),
     (40002, "event_time exceeds the limit", RejectedError, "rejected_data"),
     (40007, "audience was deleted", ConfigurationError, "audience_not_found"),
@@ -159,6 +164,7 @@ PRODUCTION = [
     (40113, "The app_id is inconsistent with the token's app information.", CredentialError, "app_not_accepted"),
     (40113, "app forbidden", ConfigurationError, "app_not_accepted"),
     (40118, "", ConfigurationError, "not_allow_listed"),
+    (40202, "", RetryableError, "tiktok_unavailable"),
     (40300, "", ConfigurationError, "advertiser_not_found"),
     (40105, "", CredentialError, "invalid_credentials"),
     (40906, "", RejectedError, "no_eligible_rows"),
@@ -201,6 +207,10 @@ def test_resolution_has_title_cause_and_steps(key):
     entry = RESOLUTIONS[key]
     assert entry.title
     assert all(text.endswith(".") for text in (entry.cause, *entry.steps))
+
+
+def test_what_is_not_allow_listed_offers_files():
+    assert any("file upload transport" in step for step in resolution_get("not_allow_listed").steps)
 
 
 def test_every_meaning_speaks_in_a_sentence():
