@@ -69,7 +69,8 @@ class Spec:
     """A destination plugin.
 
     `checks` are the names of the connection test's steps in their order. `source_setting` names the setting that says
-    which fields apply (the event source), where the plugin has one. `prepare` turns rows into request bodies, `send`
+    which fields apply (the event source), where the plugin has one; `kinds_setting` a list that says so (the id
+    types). `ignored_sentence` tells of a column that does not apply. `prepare` turns rows into request bodies, `send`
     sends one of them, and `body_slice` makes the body for some of its positions. `keeps_audience` says that it keeps a
     list of people equal to a query, so that what was sent before matters; else every run stands for itself.
     """
@@ -86,8 +87,10 @@ class Spec:
     send: Callable[[TikTokClient, Parcel], Answer]
     body_slice: Callable[[bytes, Sequence[int]], bytes]
     source_setting: str | None = None
+    kinds_setting: str | None = None
     keeps_audience: bool = False
     one_of_sentence: str = "At least one of these columns is needed: {columns}."
+    ignored_sentence: str = "Column {column} has no meaning for event source {sources} and is ignored."
 
     def setting(self, name: str) -> Setting:
         """Give a setting by its machine name."""
@@ -103,24 +106,33 @@ class Spec:
 
     def columns_check(self, columns: Mapping[str, str], settings: Mapping[str, object]) -> ColumnCheck:
         """Compare a query's columns (name → DuckDB type) with the fields that these settings select."""
-        source = self._source(settings)
+        sources = self.sources(settings)
         used = {name: self._field(name) for name in columns}
-        missing = self._missing(columns, settings, source)
+        missing = self._missing(columns, settings, sources)
         errors: list[str] = []
         warnings: list[str] = []
         suggestions: dict[str, str] = {}
         for name, found in used.items():
             if found is None:
                 warnings.append(self._unknown(name, columns, suggestions))
-            elif not found.applies(source):
-                warnings.append(f"Column {name} has no meaning for event source {source} and is ignored.")
+            elif not self.applies(found, settings):
+                warnings.append(self.ignored_sentence.format(column=name, sources=", ".join(sources)))
             elif not readable(found, columns[name]):
                 errors.append(f"Column {name} is of type {columns[name]}, which cannot be sent. Cast it to VARCHAR.")
         lacking = [sentence + _near(wanted, suggestions) for wanted, sentence in missing]
         return ColumnCheck((*lacking, *errors), tuple(warnings), suggestions, tuple(wanted[0] for wanted, _ in missing))
 
-    def _source(self, settings: Mapping[str, object]) -> str:
-        return str(settings.get(self.source_setting) or "") if self.source_setting else ""
+    def sources(self, settings: Mapping[str, object]) -> tuple[str, ...]:
+        """Give the words that say which fields apply: the event source, or the id types; ("",) where there is none."""
+        if self.kinds_setting:
+            kinds = settings.get(self.kinds_setting)
+            return tuple(map(str, kinds)) if isinstance(kinds, (list, tuple)) and kinds else ("",)
+        return (str(settings.get(self.source_setting) or "") if self.source_setting else "",)
+
+    def applies(self, field: Field, settings: Mapping[str, object]) -> bool:
+        """Say whether a column means anything under these settings; any does while no id types are chosen."""
+        sources = self.sources(settings)
+        return any(map(field.applies, sources)) or bool(self.kinds_setting and sources == ("",))
 
     def _field(self, name: str) -> Field | None:
         return next((field for field in self.fields if name.lower() in field.names), None)
@@ -137,24 +149,28 @@ class Spec:
         return f"Column {name} is unknown and ignored. Did you mean {meant}?"
 
     def _missing(
-        self, columns: Mapping[str, str], settings: Mapping[str, object], source: str
+        self, columns: Mapping[str, str], settings: Mapping[str, object], sources: Sequence[str]
     ) -> list[tuple[list[str], str]]:
         """Return which columns are wanted, any of which would do, and the sentence that says so."""
         present = {column.lower() for column in columns}
         missing: list[tuple[list[str], str]] = []
         for required in self.fields:
-            if required.required_in(source) == Required.ALWAYS and not present.intersection(required.names):
+            if _required(required, sources, Required.ALWAYS) and not present.intersection(required.names):
                 if required.fallback is None:
                     missing.append(([required.column], f"Column {required.column} is missing."))
                 elif not settings.get(required.fallback):
                     label = self.setting(required.fallback).label
                     sentence = f"Column {required.column} is missing. Add it, or set {label}."
                     missing.append(([required.column], sentence))
-        group = [required for required in self.fields if required.required_in(source) == Required.ONE_OF]
+        group = [required for required in self.fields if _required(required, sources, Required.ONE_OF)]
         if group and not any(present.intersection(required.names) for required in group):
             names = [required.column for required in group]
             missing.append((names, self.one_of_sentence.format(columns=", ".join(names))))
         return missing
+
+
+def _required(field: Field, sources: Sequence[str], how: Required) -> bool:
+    return any(field.required_in(source) == how for source in sources)
 
 
 def _near(wanted: Sequence[str], suggestions: Mapping[str, str]) -> str:

@@ -48,7 +48,9 @@ class Setting:
     """One setting.
 
     `only_for` names the event sources in which it has a meaning (empty = all); elsewhere it is dropped. `patterns` maps
-    an event source (or "" for any) to the form the value must have and the sentence that says so.
+    an event source (or "" for any) to the form the value (of a list: each item) must have and the sentence that says
+    so. `instead_of` names a setting in whose place this one may be given: exactly one of the two is needed where that
+    one is required, and never both.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Setting:
     max_length: int | None = None
     minimum: int = 0
     maximum: int = 1_000_000
+    instead_of: str = ""
 
     def clean(self, value: object) -> object:
         """Read a value as people write it in forms and YAML; None where blank. Raises ValueError with a sentence."""
@@ -75,9 +78,10 @@ class Setting:
 
     def pattern_check(self, value: object, source: str) -> str | None:
         """Give the sentence of the pattern that a value breaks."""
+        items = value if isinstance(value, list) else [value]
         for key in ("", source):
             pattern = (self.patterns or {}).get(key)
-            if pattern and isinstance(value, str) and not re.fullmatch(pattern[0], value):
+            if pattern and any(isinstance(item, str) and not re.fullmatch(pattern[0], item) for item in items):
                 return pattern[1]
         return None
 
@@ -114,16 +118,17 @@ def _integer(setting: Setting, value: object) -> int:
     return int(str(value))
 
 
-def _list(setting: Setting, value: object) -> list[str]:
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, (list, tuple)):
-        raise ValueError("Must be a list.")
-    texts = [str(item).strip() for item in items]
+def _list(setting: Setting, value: object) -> list[str] | None:
+    """Read a list, or what is typed with commas or on lines; each item once, in the order of the choices if any."""
+    items = re.split("[,;\n]", value) if isinstance(value, str) else [value] if type(value) is int else value
+    if not isinstance(items, (list, tuple)) or any(type(item) not in (str, int) for item in items):
+        raise ValueError("Must be a list of texts.")
+    texts = list(dict.fromkeys(filter(None, (str(item).strip() for item in items))))
     words = [word for word, _ in setting.choices]
     for text in texts:
         if words and text not in words:
             raise ValueError(f"{text} is none of {', '.join(words)}.{_did_you_mean(text, words)}")
-    return list(dict.fromkeys(texts))
+    return [word for word in words if word in texts] or texts or None
 
 
 def _url(setting: Setting, value: object) -> str:
@@ -186,12 +191,14 @@ def _finish(
 ) -> dict[str, object]:
     event_source = str(cleaned.get(source)) if source and cleaned.get(source) else ""
     kept: dict[str, object] = {}
+    errors.update(_both(settings, cleaned))
+    stood_in = {setting.instead_of for setting in settings if cleaned.get(setting.name) or setting.name in errors}
     for setting in settings:
         if setting.name in errors or (event_source and setting.only_for and event_source not in setting.only_for):
             continue
         value = cleaned[setting.name]
         if value is None:
-            if setting.required == SettingRequired.ALWAYS:
+            if setting.required == SettingRequired.ALWAYS and setting.name not in stood_in:
                 errors[setting.name] = "Is required."
             elif setting.required == SettingRequired.AT_ORCHESTRATION and stage == Stage.ORCHESTRATION:
                 errors[setting.name] = "Is required here: set it on the destination or on the orchestration."
@@ -202,3 +209,13 @@ def _finish(
     if errors:
         raise SettingsError(errors)
     return kept
+
+
+def _both(settings: tuple[Setting, ...], cleaned: Mapping[str, object]) -> dict[str, str]:
+    """Refuse a setting that is given besides the one in whose place it stands."""
+    labels = {setting.name: setting.label for setting in settings}
+    return {
+        setting.name: f"Give either this or {labels[setting.instead_of]}, not both."
+        for setting in settings
+        if cleaned.get(setting.name) and cleaned.get(setting.instead_of)
+    }
