@@ -11,8 +11,9 @@ class Audience(TenantModel):
     """A custom audience of one ad account that runs keep equal to a query's result.
 
     `audience_id` is TikTok's, blank until the audience was found or created. `state_path` is the storage key of what
-    TikTok was told so far (digests only), blank when it was told nothing; `people` and `ids` (id type → number) count
-    it, `unsure` the ids of which a lost connection left it open whether TikTok holds them. `status`, `size`
+    TikTok was told so far (digests only), blank when it was told nothing; `state_of` is the id of the audience that was
+    told: where another one has taken its place, the state is void. `people` and `ids` (id type → number) count it,
+    `unsure` the ids of which a lost connection left it open whether TikTok holds them. `status`, `size`
     (`cover_num`, matched users), `expires_at` and `problem` are what TikTok said when it was last read, at `read_at`;
     `next_reading_at` is when it is asked again.
     """
@@ -24,6 +25,7 @@ class Audience(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
 
     state_path = models.CharField(max_length=300, blank=True)
+    state_of = models.CharField(max_length=30, blank=True)
     state_at = models.DateTimeField(null=True)
     people = models.BigIntegerField(default=0)
     ids = models.JSONField(default=dict)

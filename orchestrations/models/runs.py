@@ -126,13 +126,15 @@ class Batch(TenantModel):
     refused, each `[position, code, message, request id]`. `uncertain` says that the last attempt may have been carried
     out although no answer came. `next_attempt_at` is when a waiting batch is due again. `target` is the audience it is
     for; of one target, no batch leaves while one of an earlier `phase` waits for its verdict. `kind` is the plugin's
-    word for the request, `result` what TikTok answered that later requests need.
+    word for the request, `action` what it does to an audience (add, delete, replace), `result` what TikTok answered
+    that later requests need.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="batches")
     number = models.PositiveIntegerField()
     target = models.ForeignKey(RunAudience, models.CASCADE, null=True, related_name="batches")
     kind = models.CharField(max_length=20, default="track")
+    action = models.CharField(max_length=20, blank=True)
     phase = models.PositiveSmallIntegerField(default=0)
     result = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=BatchStatus.choices, default=BatchStatus.PENDING)
