@@ -107,6 +107,7 @@ CELERY_TIMEZONE = "UTC"
 HUB_SWEEP_SECONDS = env.float("HUB_SWEEP_SECONDS", default=5.0)
 HUB_TICK_SECONDS = env.float("HUB_TICK_SECONDS", default=10.0)
 HUB_SCHEDULE_GRACE_SECONDS = env.float("HUB_SCHEDULE_GRACE_SECONDS", default=900.0)
+HUB_READING_SECONDS = env.float("HUB_READING_SECONDS", default=60.0)
 CELERY_BEAT_SCHEDULE = {
     "runs-sweep": {"task": "runs_sweep", "schedule": timedelta(seconds=HUB_SWEEP_SECONDS)},
     "schedules-tick": {"task": "schedules_tick", "schedule": timedelta(seconds=HUB_TICK_SECONDS)},
@@ -173,6 +174,7 @@ TIKTOK_TIMEOUT_SECONDS = env.float("TIKTOK_TIMEOUT_SECONDS", default=30.0)
 HUB_RETRY_SECONDS = [
     float(seconds) for seconds in env.list("HUB_RETRY_SECONDS", default=["5", "30", "120", "300", "900"])
 ]
+HUB_READING_HOURS = [float(hours) for hours in env.list("HUB_READING_HOURS", default=["1", "6", "24", "48"])]
 HUB_DELIVERY_CONNECTIONS = env.int("HUB_DELIVERY_CONNECTIONS", default=16)
 HUB_LEASE_SECONDS = env.float("HUB_LEASE_SECONDS", default=15.0)
 HUB_AUTHORIZATION_DAYS = env.float("HUB_AUTHORIZATION_DAYS", default=7.0)

@@ -1,7 +1,8 @@
 """What each policy may do: one table, read by the authentication backend, services, tasks and the documentation.
 
 A cell is a set of actions on one model. `view add change delete` are Django's own; the others are the product's:
-`run` (start, cancel, retry), `test` (connection test), `authorise` (OAuth), `download` (files with row values).
+`run` (start, cancel, retry), `release` (runs that wait for somebody), `test` (connection test), `authorise` (OAuth),
+`download` (files with row values or digests).
 """
 
 from tiktok_hub.tenancy.choices import Policy
@@ -17,7 +18,8 @@ TABLE: dict[Policy, dict[str, str]] = {
         "orchestrations.dataset": ALL,
         "orchestrations.query": ALL,
         "orchestrations.orchestration": f"{ALL} run",
-        "orchestrations.run": "view change download",
+        "orchestrations.run": "view change download release",
+        "orchestrations.audience": "view change download",
     },
     Policy.OPERATOR: {
         "destinations.credential": f"{ALL} authorise",
@@ -25,7 +27,8 @@ TABLE: dict[Policy, dict[str, str]] = {
         "orchestrations.dataset": ALL,
         "orchestrations.query": ALL,
         "orchestrations.orchestration": f"{ALL} run",
-        "orchestrations.run": "view change download",
+        "orchestrations.run": "view change download release",
+        "orchestrations.audience": "view change download",
     },
     Policy.BUSINESS_USER: {
         "destinations.destination": "view",
@@ -33,6 +36,7 @@ TABLE: dict[Policy, dict[str, str]] = {
         "orchestrations.query": ALL,
         "orchestrations.orchestration": f"{ALL} run",
         "orchestrations.run": "view change download",
+        "orchestrations.audience": "view",
     },
     Policy.READ_ONLY: {
         "destinations.destination": "view",
@@ -40,6 +44,7 @@ TABLE: dict[Policy, dict[str, str]] = {
         "orchestrations.query": "view",
         "orchestrations.orchestration": "view",
         "orchestrations.run": "view",
+        "orchestrations.audience": "view",
     },
 }
 
