@@ -138,7 +138,11 @@ def name_clean(instance: Credential | Destination, name: str) -> str:
 
 def setting_fields(spec: Spec) -> dict[str, forms.Field]:
     """Return one form field for each setting of a plugin, keyed by its name in the form."""
-    return {PREFIX + setting.name: setting_field(setting) for setting in spec.settings}
+    replaceable = {setting.instead_of for setting in spec.settings}
+    fields = {PREFIX + setting.name: setting_field(setting) for setting in spec.settings}
+    for name in replaceable & {setting.name for setting in spec.settings}:
+        fields[PREFIX + name].required = False
+    return fields
 
 
 def setting_field(setting: Setting) -> forms.Field:
@@ -168,6 +172,7 @@ def _text_widget(setting: Setting, attrs: Mapping[str, str]) -> forms.Widget:
         widget = UnfoldAdminIntegerFieldWidget(attrs={**attrs, "min": setting.minimum, "max": setting.maximum})
     else:
         limit = {"maxlength": str(length)} if length else {}
+        limit |= {"data-list": setting.instead_of} if setting.kind == SettingKind.LIST else {}
         widget = UnfoldAdminTextInputWidget(attrs={**attrs, **limit, "autocomplete": "off", "spellcheck": "false"})
     return widget
 

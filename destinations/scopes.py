@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 from destinations.choices import CredentialType
 
+AUDIENCES_ALL, AUDIENCES_READ, AUDIENCES_WRITE = 3, 30, 31
+
 WORDS: dict[int, str] = {
     100: "Read ad accounts",
     150: "Read Business Centers",
     153: "Read Business Center assets",
-    30: "Read custom audiences",
-    31: "Create and update custom audiences",
+    AUDIENCES_READ: "Read custom audiences",
+    AUDIENCES_WRITE: "Create and update custom audiences",
     32: "Share custom audiences",
     50: "Report app events",
     51: "Report pixel events",
@@ -31,7 +33,7 @@ WORDS: dict[int, str] = {
 # Those without which nothing can be sent; a parent scope may stand for its children, so a missing one is a warning.
 NEEDED: dict[str, tuple[int, ...]] = {
     CredentialType.EVENTS: (7224195155857866754, 100),
-    CredentialType.AUDIENCES: (30, 31, 100),
+    CredentialType.AUDIENCES: (AUDIENCES_READ, AUDIENCES_WRITE, 100),
 }
 
 PURPOSES: dict[str, str] = {

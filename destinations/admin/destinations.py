@@ -1,5 +1,6 @@
 """Destinations: choose a plugin, configure it, test the connection; business users see those opened to them."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -20,6 +21,7 @@ from destinations.facts import FACTS
 from destinations.forms import DestinationForm, setting_fields
 from destinations.models import Credential, Destination, destinations_usable_by
 from destinations.services import (
+    audience_names_list,
     destination_clone,
     destination_delete,
     destination_test,
@@ -187,21 +189,13 @@ class DestinationAdmin(GuardedAdmin):
         ]
 
     def options(self, request: HttpRequest) -> HttpResponse:
-        """Offer the credential's ad accounts, and the event sets or pixels of the chosen one, as a fragment."""
+        """Offer the credential's ad accounts, and what the (first) chosen one has, as a fragment."""
         if not request.user.has_perm(CHANGE):
             raise PermissionDenied
         credential = None
         if request.GET.get("credential", "").isdecimal():
             credential = Credential.objects.filter(pk=request.GET["credential"]).first()
-        advertisers, sources = [], []
-        if credential is not None:
-            advertisers = credential.advertisers[:MOST_CHOICES]
-            sources = event_sources_list(
-                credential=credential,
-                advertiser_id=request.GET.get("setting_advertiser_id", ""),
-                kind=request.GET.get("setting_event_source", ""),
-            )[:MOST_CHOICES]
-        context = {"advertisers": advertisers, "sources": sources}
+        context = _options(credential, request.GET) if credential else {}
         return render(request, "destinations/destination/options.html", context)
 
     def test(self, request: HttpRequest, destination: Destination) -> HttpResponseBase:
@@ -263,6 +257,26 @@ def _cards() -> list[dict[str, Any]]:
         {"spec": spec, "credentials": types.count(spec.credential_type), "type": CredentialType(spec.credential_type)}
         for spec in specs.all()
     ]
+
+
+def _options(credential: Credential, typed: Mapping[str, str]) -> dict[str, Any]:
+    """Return what TikTok knows for the settings as they are typed."""
+    single, several = typed.get("setting_advertiser_id", ""), typed.get("setting_advertiser_ids", "")
+    advertiser = (single or several.split(",")[0]).strip()
+    known = {str(row["id"]) for row in credential.advertisers}
+    audiences = audience_names_list(
+        credential=credential,
+        advertiser_id=advertiser if advertiser in known else "",
+        transport=typed.get("setting_transport", ""),
+    )
+    sources = event_sources_list(
+        credential=credential, advertiser_id=advertiser, kind=typed.get("setting_event_source", "")
+    )
+    return {
+        "advertisers": credential.advertisers[:MOST_CHOICES],
+        "sources": sources[:MOST_CHOICES],
+        "audiences": audiences[:MOST_CHOICES],
+    }
 
 
 def _facts(spec: Spec) -> list[tuple[str]]:

@@ -9,6 +9,7 @@ from destinations.services.credentials import (
     credential_token_set,
 )
 from destinations.services.destinations import (
+    audience_names_list,
     destination_clone,
     destination_save,
     destination_validate,
@@ -46,6 +47,7 @@ __all__ = [
     "InUseError",
     "LinkProblem",
     "Step",
+    "audience_names_list",
     "client_open",
     "credential_check",
     "credential_delete",

@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from destinations.choices import StepStatus
 from destinations.models import Destination
+from destinations.scopes import AUDIENCES_ALL, AUDIENCES_READ, AUDIENCES_WRITE
 from destinations.services.clients import client_open
 from destinations.services.credentials import UNREADABLE, WRITING_ROLES, advertisers_read, token_refused
 from destinations.services.sources import EventSource, sources_read
+from destinations.specs.audiences import advertisers, calculate_type
+from destinations.tiktok.audience_calls import AUDIENCE_TYPE, MOST_AUDIENCES, RemoteAudience, audiences_list
 from destinations.tiktok.calls import advertiser_role, advertisers_info
 from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.errors import ConfigurationError, CredentialError, TikTokError
@@ -26,8 +29,14 @@ LABELS: dict[str, str] = {
     "status": "Account enabled",
     "role": "Role sufficient",
     "event_source": "Event source",
+    "audience_read": "Audiences readable",
+    "audience_write": "Audiences writable",
     "auto_tracking": "Auto tracking",
 }
+_APART = (
+    "Choose ad accounts of one Business Center.",
+    "Or make a destination for each Business Center.",
+)
 _AFTER_FAILURE = "Not looked at, because an earlier step failed."
 
 
@@ -77,9 +86,7 @@ class Probe:
     @property
     def advertiser_ids(self) -> list[str]:
         """Return the ad account, or accounts, of the destination."""
-        settings = self.destination.settings
-        ids = settings.get("advertiser_ids") or [settings.get("advertiser_id")]
-        return [str(value) for value in ids if value]
+        return list(advertisers(self.destination.settings))
 
 
 def destination_check(*, destination: Destination) -> list[Step]:
@@ -153,7 +160,7 @@ def advertiser_check(probe: Probe) -> Step:
 
 
 def account_check(probe: Probe) -> Step:
-    """See that the ad account is enabled at TikTok."""
+    """See that the ad accounts are enabled at TikTok, and where there are several that they belong together."""
     infos = advertisers_info(probe.client, probe.advertiser_ids)
     stopped = [f"{info.name} ({info.id}) is {_words(info.status)}" for info in infos if info.status != "STATUS_ENABLE"]
     if stopped:
@@ -161,7 +168,11 @@ def account_check(probe: Probe) -> Step:
         return _failure("status", sentence, ResolutionKey.ADVERTISER_NOT_FOUND)
     if not infos:
         return _skipped("status", "TikTok does not tell the state of this ad account.")
-    return _passed("status", "The ad account is enabled.")
+    # Only administrators of a Business Center are told which one owns an account.
+    if len({info.owner_bc_id for info in infos if info.owner_bc_id}) > 1:
+        return Step("status", StepStatus.FAILED, "The ad accounts belong to different Business Centers.", _APART)
+    several = f"All {len(infos)} ad accounts are enabled." if len(infos) > 1 else "The ad account is enabled."
+    return _passed("status", several)
 
 
 def role_check(probe: Probe) -> Step:
@@ -192,12 +203,62 @@ def event_source_check(probe: Probe) -> Step:
     return _passed("event_source", f"“{found.name}” belongs to the ad account.")
 
 
+def audience_read_check(probe: Probe) -> Step:
+    """See that audiences can be listed, which finding one by its name needs, and that there is room for another."""
+    sentences: list[str] = []
+    for advertiser_id in probe.advertiser_ids:
+        try:
+            rows = audiences_list(probe.client, advertiser_id)
+        except CredentialError as error:
+            return _failed("audience_read", error)
+        sentence, key = _room(probe, [row for row in rows if row.is_creator])
+        sentences.append(f"{advertiser_id}: {sentence}" if len(probe.advertiser_ids) > 1 else sentence)
+        if key is not None:
+            return _failure("audience_read", sentences[-1], key)
+    return _passed("audience_read", " ".join(sentences))
+
+
+def _room(probe: Probe, rows: Sequence[RemoteAudience]) -> tuple[str, ResolutionKey | None]:
+    """Say how many audiences an ad account has and what becomes of the one that is named; a key where it fails."""
+    used, settings = f"{len(rows)} of {MOST_AUDIENCES} audiences are used", probe.destination.settings
+    name, full = settings.get("audience_name"), len(rows) >= MOST_AUDIENCES
+    if not name:
+        return f"{used}{', so that no other can be created' if full else ''}.", None
+    kind = AUDIENCE_TYPE[str(settings.get("transport"))]
+    found = next((row for row in rows if row.name == name and row.type == kind), None)
+    if found is None and full:
+        return f"{used}, and none of them is a {kind} named “{name}”.", ResolutionKey.AUDIENCE_LIMIT
+    if found is None:
+        return f"{used}; “{name}” will be created by the first delivery.", None
+    if kind == AUDIENCE_TYPE["file"] and found.calculate_type not in ("", calculate_type(settings)):
+        sentence = f"“{name}” was made of {found.calculate_type}, not of {calculate_type(settings)}."
+        return sentence, ResolutionKey.AUDIENCE_OF_OTHER_IDS
+    return f"{used}; “{name}” is one of them.", None
+
+
+def audience_write_check(probe: Probe) -> Step:
+    """See that the credential was granted to change audiences, where its permissions are known; nothing is tried.
+
+    A parent scope may stand for its children. So the permission to write is known to be missing only where its
+    neighbour, the permission to read, is named and it is not.
+    """
+    scopes = set(probe.destination.credential.scopes)
+    if scopes & {AUDIENCES_WRITE, AUDIENCES_ALL}:
+        return _passed("audience_write", "The credential may create and update audiences.")
+    if AUDIENCES_READ in scopes:
+        sentence = "The credential may read audiences, but not create and update them."
+        return _failure("audience_write", sentence, ResolutionKey.MISSING_PERMISSIONS)
+    return _skipped("audience_write", "TikTok tells it only when something is changed: the first delivery shows it.")
+
+
 CHECKS: dict[str, Callable[[Probe], Step]] = {
     "token": token_check,
     "advertiser": advertiser_check,
     "status": account_check,
     "role": role_check,
     "event_source": event_source_check,
+    "audience_read": audience_read_check,
+    "audience_write": audience_write_check,
 }
 
 

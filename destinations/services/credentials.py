@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from destinations.choices import CredentialStatus
 from destinations.models import Credential
 from destinations.services.clients import client_open
+from destinations.specs.audiences import advertisers
 from destinations.tiktok.calls import advertiser_role, advertisers_list
 from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.errors import ConfigurationError, CredentialError, TikTokError
@@ -119,8 +120,8 @@ def ids_used(credential: Credential) -> list[str]:
     """Return the ad accounts that the credential's destinations send to."""
     if credential.pk is None:
         return []
-    used = credential.destinations.values_list("settings__advertiser_id", flat=True)
-    return sorted({str(value) for value in used if value})
+    used = credential.destinations.values_list("settings", flat=True)
+    return sorted({value for settings in used for value in advertisers(settings)})
 
 
 def record(credential: Credential, found: CredentialCheck) -> None:

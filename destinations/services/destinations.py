@@ -7,9 +7,10 @@ from django.utils import timezone
 from destinations.models import Credential, Destination
 from destinations.services.checking import DestinationCheckError, Step, destination_check, failed
 from destinations.services.clients import client_open
-from destinations.services.sources import EventSource, sources_read
+from destinations.services.sources import EventSource, audience_names_read, sources_read
 from destinations.services.tracking import auto_tracking_apply
 from destinations.specs.base import Stage
+from destinations.tiktok.audience_calls import AUDIENCE_TYPE
 from destinations.tiktok.errors import TikTokError
 
 
@@ -59,6 +60,17 @@ def event_sources_list(*, credential: Credential, advertiser_id: str, kind: str)
     try:
         with client_open(credential) as client:
             return sources_read(client, advertiser_id, kind)
+    except TikTokError:
+        return []
+
+
+def audience_names_list(*, credential: Credential, advertiser_id: str, transport: str) -> list[str]:
+    """Return the names of audiences to choose from; empty where the token may not list them."""
+    if not advertiser_id or transport not in AUDIENCE_TYPE:
+        return []
+    try:
+        with client_open(credential) as client:
+            return audience_names_read(client, advertiser_id, transport)
     except TikTokError:
         return []
 

@@ -51,6 +51,22 @@ def destination_of(credential_of) -> Callable[..., Destination]:
 
 
 @pytest.fixture
+def audience_destination_of(credential_of) -> Callable[..., Destination]:
+    """Make a destination that keeps an audience, with a credential of its own unless one is given."""
+
+    def make(tenant: Tenant, name: str = "ads", **fields: Any) -> Destination:
+        settings = {"advertiser_id": ACCOUNTS[tenant.slug][1], "user_id_types": ["EMAIL"], **fields.pop("settings", {})}
+        credential = fields.pop("credential", None) or credential_of(tenant, f"for {name}", type="tiktok")
+        with tenant_scope(tenant):
+            made = Destination(tenant=tenant, name=name, plugin="tiktok-ads", credential=credential, **fields)
+            made.settings = made.spec.settings_clean({key: value for key, value in settings.items() if value})
+            made.save()
+            return made
+
+    return make
+
+
+@pytest.fixture
 def consent(emulator) -> Callable[..., dict[str, str]]:
     """Answer TikTok's consent page at an address as some user; return what TikTok sends back with the browser."""
 

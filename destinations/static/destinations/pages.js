@@ -1,6 +1,7 @@
 // Pages for credentials and destinations: copy a link, search plugins, offer what TikTok knows for settings.
 (() => {
   const field = (name) => document.querySelector(`[name="${name}"]`);
+  const ASKED = ["credential", "setting_advertiser_id", "setting_advertiser_ids", "setting_event_source", "setting_transport"];
   const source = () => field("setting_event_source");
 
   function copy(button) {
@@ -31,36 +32,43 @@
     }
   }
 
+  // A list is typed with commas; its choices are pressed one by one.
+  const chosen = (input) => input.dataset.list === undefined ? [input.value] : input.value.split(",").map((item) => item.trim()).filter(Boolean);
+
   function press(name) {
-    const value = field(`setting_${name}`)?.value;
+    const input = field(`setting_${name}`);
     for (const choice of document.querySelectorAll(`[data-choices-for="${name}"] .dst-choice`))
-      choice.setAttribute("aria-pressed", String(choice.dataset.value === value));
+      choice.setAttribute("aria-pressed", String(Boolean(input) && chosen(input).includes(choice.dataset.value)));
   }
 
   async function offer() {
     const place = document.querySelector("#destination-options");
     if (!place || !field("credential")) return;
-    const names = ["credential", "setting_advertiser_id", "setting_event_source"];
-    const query = new URLSearchParams(names.map((name) => [name, field(name)?.value || ""]));
+    const query = new URLSearchParams(ASKED.map((name) => [name, field(name)?.value || ""]));
     const answer = await fetch(`${place.dataset.url}?${query}`, { headers: { "X-Requested-With": "XMLHttpRequest" } });
     if (!answer.ok) return;
     place.innerHTML = await answer.text();
     for (const template of place.querySelectorAll("template")) {
       const name = template.dataset.options;
-      const target = document.querySelector(`[data-choices-for="${name}"]`);
-      if (!target) continue;
-      target.className = "dst-choices";
-      target.replaceChildren(...[...template.content.children]);
-      press(name);
+      for (const target of document.querySelectorAll(`[data-choices-for="${name}"], [data-choices-for="${name}s"]`)) {
+        target.className = "dst-choices";
+        target.replaceChildren(...template.content.cloneNode(true).children);
+        press(target.dataset.choicesFor);
+      }
     }
   }
 
   function choose(choice) {
     const name = choice.closest("[data-choices-for]").dataset.choicesFor;
-    field(`setting_${name}`).value = choice.dataset.value;
+    const input = field(`setting_${name}`);
+    const other = input.dataset.list || [...document.querySelectorAll("[data-list]")].find((list) => list.dataset.list === name)?.name.replace("setting_", "");
+    if (input.dataset.list === undefined) input.value = choice.dataset.value;
+    else if (chosen(input).includes(choice.dataset.value)) input.value = chosen(input).filter((item) => item !== choice.dataset.value).join(", ");
+    else input.value = [...chosen(input), choice.dataset.value].join(", ");
+    if (other && field(`setting_${other}`)) { field(`setting_${other}`).value = ""; press(other); }
     if (choice.dataset.name && field("setting_event_set_name")) field("setting_event_set_name").value = choice.dataset.name;
     press(name);
-    if (name === "advertiser_id") offer();
+    if (ASKED.includes(`setting_${name}`)) offer();
   }
 
   document.addEventListener("click", (event) => {
@@ -73,7 +81,7 @@
     if (event.target.name?.startsWith("setting_")) press(event.target.name.replace("setting_", ""));
   });
   document.addEventListener("change", (event) => {
-    if (["credential", "setting_advertiser_id", "setting_event_source"].includes(event.target.name)) { fit(); offer(); }
+    if (ASKED.includes(event.target.name)) { fit(); offer(); }
   });
   document.addEventListener("DOMContentLoaded", () => { fit(); offer(); });
 })();
