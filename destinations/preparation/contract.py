@@ -36,6 +36,10 @@ ID_TYPES = ("EMAIL", "PHONE", "IDFA", "AAID")
 """Types of ids in an audience; the index is the `kind` in tables of ids and in states."""
 
 TRACK, MAPPING, UPLOAD, APPLY = "track", "mapping", "upload", "apply"
+ADD, DELETE, REPLACE = "add", "delete", "replace"
+TOLD, UNCERTAIN, UNTOLD = "told", "uncertain", "untold"
+"""What became of a request, or of a position in it: TikTok took it, it may have, it did not."""
+
 RELINK = 0
 """Batch number of ids that no request carries: an id that is present belongs to this person from now on."""
 
@@ -54,11 +58,13 @@ class Limits:
 class Target:
     """One audience that a run keeps: its number within the run, and the local path of its state.
 
-    `state` is a Parquet file of what TikTok was told (see `state`), None where it was told nothing yet.
+    `state` is a Parquet file of what TikTok was told (see `state`), None where it was told nothing yet. `anew` says that
+    TikTok does not have the audience any more: the state tells who was in it, and all who are to stay are sent again.
     """
 
     number: int
     state: Path | None
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,8 @@ class Prepared:
 
     `kind` is what the body is for: `track` (events), `mapping` (people of a streaming audience; a template, see
     `mapping.body_addressed`), `upload` (CSV part of a file audience, holds no events by itself) or `apply` (what to do
-    with which uploads). Requests of a `target` are sent phase by phase: none of phase n + 1 before all of phase n are
-    finished.
+    with which uploads). The last two have an `action`: add, delete or replace. Requests of a `target` are sent phase by
+    phase: none of phase n + 1 before all of phase n are finished.
     """
 
     number: int
@@ -107,6 +113,7 @@ class Prepared:
     kind: str = TRACK
     phase: int = 0
     target: int = 0
+    action: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ class Kind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     EXTERNAL_ID = "external_id"
+    DEVICE_ID = "device_id"
     TEXT = "text"
     NUMBER = "number"
     QUANTITY = "quantity"

@@ -16,7 +16,7 @@ def masked(kind: Kind, raw: str) -> str:
         return _tail(text)
     if kind is Kind.EMAIL:
         return f"CASE WHEN contains({text}, '@') THEN {_address(text)} ELSE {_head(text)} END"
-    if kind in (Kind.EXTERNAL_ID, Kind.IP, Kind.URL, Kind.TEXT):
+    if kind in (Kind.EXTERNAL_ID, Kind.DEVICE_ID, Kind.IP, Kind.URL, Kind.TEXT):
         return _head(text)
     digits = f"length(regexp_replace({text}, '[^0-9]', '', 'g'))"
     return f"""CASE WHEN contains({text}, '@') THEN {_address(text)}

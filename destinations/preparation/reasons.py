@@ -4,10 +4,11 @@ Keys are stored with runs and counted in reports, so they are never renamed.
 """
 
 REASONS: dict[str, str] = {
-    "missing_identity": "The row has none of the identifiers that its event source needs.",
+    "missing_identity": "The row has none of the identifiers that its destination needs.",
     "bad_email": "The e-mail address is not one that can exist.",
     "bad_phone": "The phone number is not one that can exist.",
     "phone_without_country": "The phone number has no country code, and neither row nor settings name a country.",
+    "bad_device_id": "The device id is not a UUID, or all zeros: the device's owner forbids tracking.",
     "bad_country": "The country is not a two-letter ISO 3166 code.",
     "missing_event": "The row has no event name and the destination has no fixed one.",
     "unknown_event": "TikTok has no standard event of this name; names are case-sensitive.",
@@ -34,4 +35,5 @@ REASONS: dict[str, str] = {
     "missing_page_url": "The row has no page URL and the destination has no default one.",
     "event_too_large": "The event alone is larger than a request may be.",
     "duplicate_row": "The same row came before; it is counted once.",
+    "duplicate_person": "Rows before this one have all of its identifiers; the person is counted once.",
 }

@@ -14,6 +14,7 @@ KERNELS: dict[Kind, Callable[[Column, Setup], Kernel]] = {
     Kind.EMAIL: identity.email,
     Kind.PHONE: identity.phone,
     Kind.EXTERNAL_ID: identity.external_id,
+    Kind.DEVICE_ID: identity.device_id,
     Kind.TEXT: words.text,
     Kind.NUMBER: numbers.number,
     Kind.QUANTITY: numbers.quantity,

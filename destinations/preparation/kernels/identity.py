@@ -1,24 +1,60 @@
-"""E-mail, phone and external id: normalised and hashed with SHA-256, lower hex.
+"""E-mail, phone, external id and device id: normalised and hashed with SHA-256, lower hex.
 
 Sources: TikTok Events API 2.0 payload (doc 1771101303285761): e-mails trimmed and lower-cased, phones in E.164 with
-`+`. A value that is 64 hexadecimal digits is taken for a hash made by the customer.
+`+`. Audiences (doc 1739566528222210) have another rule for e-mails; device ids are all in one case. A value that is 64
+hexadecimal digits is taken for a hash made by the customer.
 """
 
+from collections.abc import Callable
+
 from destinations.preparation.kernels.base import Column, Kernel, Setup
-from destinations.preparation.kernels.patterns import ASCII, E164, EMAIL, EMAIL_LENGTH, NANP, PHONE_NOISE
+from destinations.preparation.kernels.patterns import (
+    ASCII,
+    E164,
+    EMAIL,
+    EMAIL_LENGTH,
+    NANP,
+    NO_UUID,
+    PHONE_NOISE,
+    UUID,
+)
 from destinations.preparation.sql import HEX64, clean, full, literal, marked, payload, reason, trimmed
 
 
+def email_for_events(address: str) -> str:
+    """Write an address as events have it: in lower case."""
+    return f"lower({address})"
+
+
+def email_for_audiences(address: str) -> str:
+    """Write an address as audiences have it: before the @ without dots and without `+tag`, all in lower case.
+
+    The same for every domain. A tag alone before the @ leaves nothing and must be refused beforehand.
+    """
+    local = f"replace(split_part(split_part({address}, '@', 1), '+', 1), '.', '')"
+    return f"lower({local} || substr({address}, strpos({address}, '@')))"
+
+
+EMAIL_RULES: dict[str, Callable[[str], str]] = {"events": email_for_events, "audience": email_for_audiences}
+
+
 def email(column: Column, setup: Setup) -> Kernel:
-    """Normalise e-mail addresses; only ASCII ones take the SQL path: engines lower other letters differently."""
+    """Normalise e-mail addresses by the rule that the settings name, else by that of events.
+
+    Only ASCII ones take the SQL path: engines lower other letters differently.
+    """
+    rule = str(setup.settings.get("email_rule") or "events")
     x, ok, text = column.raw, column.named("ok"), column.named("text")
-    good = f"({full('{}', EMAIL)} AND strlen({{}}) <= {EMAIL_LENGTH})"
+    filled = " AND NOT starts_with({}, '+')" if rule == "audience" else ""
+    good = f"({full('{}', EMAIL)} AND strlen({{}}) <= {EMAIL_LENGTH}{filled})"
+    empty = f" OR starts_with({text}, '+')" if rule == "audience" else ""
     careful = f"""CASE WHEN {text} IS NULL THEN NULL
         WHEN {full(text, HEX64)} THEN '#' || lower({text})
-        WHEN {good.replace("{}", text)} THEN '=' || lower({text})
-        WHEN {full(text, ASCII)} THEN '!bad_email'
+        WHEN {good.replace("{}", text)} THEN '=' || {text}
+        WHEN {full(text, ASCII)}{empty} THEN '!bad_email'
         ELSE careful_email({text}) END"""
-    return _hashed(column, good.replace("{}", x), "lower({})", ({text: _unless(ok, trimmed(x))},), careful)
+    change = EMAIL_RULES[rule]("{}")
+    return _hashed(column, good.replace("{}", x), change, ({text: _unless(ok, trimmed(x))},), careful)
 
 
 def phone(column: Column, setup: Setup) -> Kernel:
@@ -35,6 +71,17 @@ def phone(column: Column, setup: Setup) -> Kernel:
     dialled = f"CASE WHEN {text} IS NOT NULL THEN regexp_replace({bare}, '^00', '+') END"
     steps = ({text: _unless(ok, trimmed(x))}, {dial: dialled})
     return _hashed(column, full(x, E164), "{}", steps, careful)
+
+
+def device_id(column: Column, setup: Setup) -> Kernel:
+    """Take UUIDs (IDFA, AAID) in either case; all zeros is what a device gives that will not be tracked."""
+    x, ok, text = column.raw, column.named("ok"), column.named("text")
+    good = f"({full('{}', UUID)} AND {{}} <> '{NO_UUID}')"
+    careful = f"""CASE WHEN {text} IS NULL THEN NULL
+        WHEN {full(text, HEX64)} THEN '#' || lower({text})
+        WHEN {good.replace("{}", text)} THEN '=' || {text}
+        ELSE '!bad_device_id' END"""
+    return _hashed(column, good.replace("{}", x), "lower({})", ({text: _unless(ok, trimmed(x))},), careful)
 
 
 def external_id(column: Column, setup: Setup) -> Kernel:

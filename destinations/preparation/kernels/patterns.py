@@ -5,6 +5,10 @@ DOMAIN = r"(?:[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9
 EMAIL = f"{LOCAL_PART}@{DOMAIN}"
 EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3
 
+UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+"""What iOS and Android give instead of an advertising id where the user limits tracking."""
+
 E164 = r"\+[1-9][0-9]{6,14}"
 PHONE_NOISE = (
     r"[\t\n\x{0B}\f\r \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}"
