@@ -266,7 +266,7 @@ def _options(credential: Credential, typed: Mapping[str, str]) -> dict[str, Any]
     known = {str(row["id"]) for row in credential.advertisers}
     audiences = audience_names_list(
         credential=credential,
-        advertiser_id=advertiser if advertiser in known else "",
+        advertiser_id=advertiser if advertiser in known or not known else "",
         transport=typed.get("setting_transport", ""),
     )
     sources = event_sources_list(
