@@ -90,8 +90,13 @@ def body_events(body: bytes) -> int:
 
 def body_slice(body: bytes, positions: Sequence[int]) -> bytes:
     """Make a body of some of a body's events, byte for byte as they were, for bisection."""
+    return list_slice(body, "data", positions)
+
+
+def list_slice(body: bytes, key: str, positions: Sequence[int]) -> bytes:
+    """Make a body in which a list has only some of its items, byte for byte as they were."""
     text = body.decode()
-    start = text.index('"data":[') + len('"data":[')
+    start = text.index(f'"{key}":[') + len(f'"{key}":[')
     spans, position, scan = [], start, json.JSONDecoder(parse_float=str, parse_int=str).raw_decode
     while text[position] != "]":
         position += text[position] == ","

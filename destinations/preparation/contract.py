@@ -58,8 +58,8 @@ class Limits:
 class Target:
     """One audience that a run keeps: its number within the run, and the local path of its state.
 
-    `state` is a Parquet file of what TikTok was told (see `state`), None where it was told nothing yet. `anew` says that
-    TikTok does not have the audience any more: the state tells who was in it, and all who are to stay are sent again.
+    `state` is a Parquet file of what TikTok was told (see `state`), None where it was told nothing yet. `anew` says
+    that TikTok does not have the audience any more: the state tells who was in it, and all who stay are sent again.
     """
 
     number: int

@@ -60,7 +60,7 @@ def stages(fields: Iterable[Field], relation: str, columns: Mapping[str, str], s
                 column = Column(field, raw, prefix, native)
                 shown = raw if native == "VARCHAR" else as_shown(raw, native)
                 readings.append(Reading(column, KERNELS[field.kind](column, setup), shown))
-    return Stages(tuple(readings), _chain(raws, readings, relation, extra))
+    return Stages(tuple(readings), chained(raws, [reading.kernel for reading in readings], relation, extra))
 
 
 def country_value(fields: Iterable[Field], columns: Mapping[str, str]) -> str | None:
@@ -84,11 +84,13 @@ def _found(field: Field, columns: Mapping[str, str], setup: Setup) -> list[tuple
     return found
 
 
-def _chain(raws: Mapping[str, str], readings: list[Reading], relation: str, extra: str) -> str:
+def chained(raws: Mapping[str, str], kernels: Iterable[Kernel], relation: str, extra: str = "") -> str:
+    """Chain kernels over what they read (`raws`: name → SQL over the relation), layer by layer, up to `ready`."""
+    kernels = list(kernels)
     first = ", ".join(["_row", *([extra] if extra else []), *(f"{sql} AS {raw}" for raw, sql in raws.items())])
     parts = [f"layer_0 AS (SELECT {first} FROM {relation})"]  # noqa: S608 - all parts are quoted
     for layer in range(LAYERS):
-        steps = {k: v for r in readings if layer < len(r.kernel.layers) for k, v in r.kernel.layers[layer].items()}
+        steps = {k: v for r in kernels if layer < len(r.layers) for k, v in r.layers[layer].items()}
         added = "".join(f", {sql} AS {alias}" for alias, sql in steps.items())
         parts.append(f"layer_{layer + 1} AS (SELECT *{added} FROM layer_{layer})")  # noqa: S608 - all parts are quoted
     return f"WITH {', '.join(parts)}, ready AS (SELECT * FROM layer_{LAYERS})"  # noqa: S608 - all parts are quoted

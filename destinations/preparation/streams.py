@@ -47,9 +47,9 @@ def grouped(
     yield from grouper.finish()
 
 
-def batches(con: duckdb.DuckDBPyConnection, query: str, ordered: str) -> Iterator[pa.RecordBatch]:
+def batches(con: duckdb.DuckDBPyConnection, query: str, ordered: str, size: int = BATCH) -> Iterator[pa.RecordBatch]:
     """Stream a query's result, checking that the engine kept it in order."""
-    reader = con.sql(query).to_arrow_reader(BATCH)
+    reader = con.sql(query).to_arrow_reader(size)
     last = 0
     try:
         for batch in reader:

@@ -49,8 +49,10 @@ class Kernel:
     """SQL of one column: projections layer by layer, then the normalised value and the reason it is bad.
 
     `value` and `bad` are names of columns or constants; both are NULL where nothing was given, and never both filled.
+    `hashed` is the text that a hashed value is made of, NULL where the value came as a hash.
     """
 
     layers: tuple[dict[str, str], ...]
     value: str
     bad: str = "NULL"
+    hashed: str = "NULL"

@@ -53,8 +53,7 @@ def email(column: Column, setup: Setup) -> Kernel:
         WHEN {good.replace("{}", text)} THEN '=' || {text}
         WHEN {full(text, ASCII)}{empty} THEN '!bad_email'
         ELSE careful_email({text}) END"""
-    change = EMAIL_RULES[rule]("{}")
-    return _hashed(column, good.replace("{}", x), change, ({text: _unless(ok, trimmed(x))},), careful)
+    return _hashed(column, good.replace("{}", x), EMAIL_RULES[rule], ({text: _unless(ok, trimmed(x))},), careful)
 
 
 def phone(column: Column, setup: Setup) -> Kernel:
@@ -70,7 +69,7 @@ def phone(column: Column, setup: Setup) -> Kernel:
         ELSE careful_phone({dial}, {setup.country}) END"""
     dialled = f"CASE WHEN {text} IS NOT NULL THEN regexp_replace({bare}, '^00', '+') END"
     steps = ({text: _unless(ok, trimmed(x))}, {dial: dialled})
-    return _hashed(column, full(x, E164), "{}", steps, careful)
+    return _hashed(column, full(x, E164), _same, steps, careful)
 
 
 def device_id(column: Column, setup: Setup) -> Kernel:
@@ -81,7 +80,7 @@ def device_id(column: Column, setup: Setup) -> Kernel:
         WHEN {full(text, HEX64)} THEN '#' || lower({text})
         WHEN {good.replace("{}", text)} THEN '=' || {text}
         ELSE '!bad_device_id' END"""
-    return _hashed(column, good.replace("{}", x), "lower({})", ({text: _unless(ok, trimmed(x))},), careful)
+    return _hashed(column, good.replace("{}", x), _lower, ({text: _unless(ok, trimmed(x))},), careful)
 
 
 def external_id(column: Column, setup: Setup) -> Kernel:
@@ -90,17 +89,29 @@ def external_id(column: Column, setup: Setup) -> Kernel:
     careful = f"""CASE WHEN {text} IS NULL THEN NULL
         WHEN {full(text, HEX64)} THEN '#' || lower({text})
         ELSE '=' || {text} END"""
-    return _hashed(column, f"({clean(x)} AND strlen({x}) <> 64)", "{}", ({text: _unless(ok, trimmed(x))},), careful)
+    return _hashed(column, f"({clean(x)} AND strlen({x}) <> 64)", _same, ({text: _unless(ok, trimmed(x))},), careful)
 
 
 def _unless(ok: str, expression: str) -> str:
     return f"CASE WHEN {ok} THEN NULL ELSE {expression} END"
 
 
-def _hashed(column: Column, good: str, change: str, steps: tuple[dict[str, str], ...], careful: str) -> Kernel:
+def _lower(text: str) -> str:
+    return f"lower({text})"
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _hashed(
+    column: Column, good: str, change: Callable[[str], str], steps: tuple[dict[str, str], ...], careful: str
+) -> Kernel:
     """Hash what is clean and what the careful path made clean in one go; only ready-made hashes pass as they are."""
     ok, answer, value, bad = (column.named(part) for part in ("ok", "answer", "value", "bad"))
     chosen = f"CASE WHEN {ok} THEN {column.raw} WHEN {marked(answer, '=')} THEN {payload(answer)} END"
-    digest = f"CASE WHEN {marked(answer, '#')} THEN {payload(answer)} ELSE sha256({change.format(chosen)}) END"
-    one, two = (steps + ({},))[:2]
-    return Kernel(({ok: good}, one, two, {answer: careful}, {value: digest, bad: reason(answer)}), value, bad)
+    layers: tuple[dict[str, str], ...] = ({ok: good}, *steps, {answer: careful})
+    if change is not _same:
+        layers, chosen = (*layers, {column.named("chosen"): chosen}), column.named("chosen")
+    digest = f"CASE WHEN {marked(answer, '#')} THEN {payload(answer)} ELSE sha256({change(chosen)}) END"
+    return Kernel((*layers, {value: digest, bad: reason(answer)}), value, bad, change(chosen))

@@ -1,0 +1,238 @@
+"""Compare the ids of the query's rows with what each audience's state holds, in one pass over both.
+
+Ids are taken type by type and partition by partition, the same of both sides, so that only a small part of either is in
+memory. What is found goes to a byte per row, and to partitions of what only the state has.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from destinations.preparation.contract import ID_TYPES, PLACED_IDS_SCHEMA, RELINK, Placed, Target
+from destinations.preparation.counting import Distinct
+from destinations.preparation.digests import WORDS, Flags, Index, digest_column, find, firsts, heads
+from destinations.preparation.people import OWNED, Bits, People, first_bit
+from destinations.preparation.spills import Partitions, Split, Words
+from destinations.preparation.told import StateReader, Told
+
+WANTED = 16
+"""Bit of a target's byte per row: it has an id that the target needs and no row before it has. The low four bits say
+which of its ids the state holds."""
+
+MIRROR, ADD_ONLY, REMOVE, REPLACE = "mirror", "add", "remove", "replace"
+MODES = (MIRROR, ADD_ONLY, REMOVE, REPLACE)
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Distinct ids of one type and partition, in the order of their digests: first row (from 0) and its person.
+
+    `records` is how often they occur in all.
+    """
+
+    digests: Words
+    rows: Index
+    persons: Words
+    records: int
+
+
+class Side:
+    """One target: its state, and what comes out of the comparison with it."""
+
+    def __init__(self, target: Target, mode: str, reader: StateReader, rows: int, split: Split, work: Path) -> None:
+        self.target, self.mode, self.reader = target, mode, reader
+        self.bits: Bits = np.zeros(rows, np.uint8)
+        folder = work / f"target-{target.number}"
+        folder.mkdir()
+        # Person, type, digest of what only the state has.
+        self.left = Partitions(folder / "left", WORDS + 2, split.parts)
+        self.left_kinds: set[int] = set()
+        self.state_kinds: set[int] = set()
+        self.ids_added = self.ids_removed = 0
+        self._split = split
+        self._kept, self._seen = Distinct(folder / "kept", split), Distinct(folder / "seen", split)
+        self._before = Distinct(folder / "before", split) if reader.people is None else None
+
+    def compare(self, kind: int, part: int, owners: Owners) -> tuple[Told, Index, Flags]:
+        """Compare distinct ids with the state's; return the state's, where each id would be in them, and whether."""
+        told = self.reader.take(kind, part)
+        at, known = find(told.digests, owners.digests)
+        needed = ~known if not self.target.anew else np.ones(len(known), np.bool_)
+        if told.count:
+            needed |= ~told.sure[np.minimum(at, told.count - 1)]
+            self._state_only(kind, part, told, at[known])
+        self.bits[owners.rows[needed]] |= WANTED
+        first = owners.persons == heads(owners.digests)
+        self._seen.add_near(part, heads(owners.digests)[known & first], owners.persons[known & first])
+        if self.mode != REMOVE:
+            self.ids_added += int(np.count_nonzero(~known))
+        return told, at, known
+
+    def _state_only(self, kind: int, part: int, told: Told, matched: Index) -> None:
+        """Part the state's ids from those that rows have too, and count whose stay."""
+        self.state_kinds.add(kind)
+        alone = np.ones(told.count, np.bool_)
+        alone[matched] = False
+        stays = {MIRROR: ~alone, REPLACE: ~alone, REMOVE: alone, ADD_ONLY: np.ones(told.count, np.bool_)}[self.mode]
+        own = heads(told.digests)
+        self._kept.add_near(part, own[stays], told.persons[stays])
+        if self._before is not None:
+            self._before.add_near(part, own, told.persons)
+        self.ids_removed += int(np.count_nonzero(~stays))
+        if alone.any() and self._uses_left:
+            self.left_kinds.add(kind)
+            persons = told.persons[alone]
+            kinds = np.full(len(persons), kind, np.uint64)
+            records = np.concatenate([persons[:, None], kinds[:, None], told.digests[alone]], axis=1)
+            self.left.add(self._split.of(persons), records)
+
+    @property
+    def wanted(self) -> Flags:
+        """Which rows have an id that the target needs."""
+        flags: Flags = self.bits & np.uint8(WANTED) != 0
+        return flags
+
+    @property
+    def _uses_left(self) -> bool:
+        """Whether what only the state has is sent: to be removed, or to an audience that is filled anew."""
+        return self.mode == MIRROR if not self.target.anew else self.mode in (ADD_ONLY, REMOVE)
+
+    def counts(self, people: People, total: int) -> dict[str, int]:
+        """Count people before, added, removed, unchanged and after, and ids."""
+        for persons in persons_of(people, self._seen_late(people)):
+            self._seen.add(persons)
+        before = self.reader.people if self._before is None else self._before.count()
+        before = before or 0
+        removed = before - self._kept.count()
+        added = total - self._seen.count() if self.mode != REMOVE else 0
+        after = {ADD_ONLY: before + added, REMOVE: before - removed}.get(self.mode, total)
+        return {
+            "before": before,
+            "added": added,
+            "removed": removed,
+            "unchanged": before - removed if self.mode == REMOVE else total - added,
+            "after": after,
+            "ids_added": self.ids_added,
+            "ids_removed": self.ids_removed,
+        }
+
+    def _seen_late(self, people: People) -> Flags:
+        """Find owner rows known to the state by another id than an own first one: those were counted already."""
+        bits = people.bits
+        known = self.bits & np.uint8(15)
+        at_once = first_bit(bits) & (bits >> np.uint8(OWNED)) & known
+        flags: Flags = (bits >> np.uint8(OWNED) != 0) & (known != 0) & (at_once == 0)
+        return flags
+
+    def close(self) -> None:
+        """Give disk space back."""
+        for part in (self.left, self._kept, self._seen, self._before):
+            if part is not None:
+                part.close()
+
+
+@dataclass
+class Match:
+    """The comparison of rows with all targets."""
+
+    people: People
+    sides: list[Side]
+    work: Path
+    total: int = 0
+    _heads: Distinct = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._heads = Distinct(self.work / "people", self.people.split)
+
+    def run(self) -> Iterator[Placed | None]:
+        """Compare everything; yield ids that change their person, and None as a sign of life."""
+        for kind in range(len(ID_TYPES)):
+            for part in range(self.people.split.parts):
+                yield from self._part(kind, part)
+                if part % 16 == 0:
+                    yield None
+        for persons in persons_of(self.people, self._late()):
+            self._heads.add(persons)
+        self.total = self._heads.count()
+        self._heads.close()
+
+    def _part(self, kind: int, part: int) -> Iterator[Placed]:
+        owners = self._owners(kind, part)
+        found = [side.compare(kind, part, owners) for side in self.sides]
+        first = owners.persons == heads(owners.digests)
+        self._heads.add_near(part, owners.persons[first], owners.persons[first])
+        self._mark(kind, part, owners, [known for _, _, known in found])
+        for side, (told, at, known) in zip(self.sides, found, strict=True):
+            if side.mode in (MIRROR, ADD_ONLY) and not side.target.anew and known.any():
+                moved = known & (told.persons[np.minimum(at, told.count - 1)] != owners.persons)
+                if moved.any():
+                    yield relinked(kind, owners.digests[moved], owners.persons[moved])
+
+    def _owners(self, kind: int, part: int) -> Owners:
+        """Find the first row of each id."""
+        owners = Owners(np.empty((0, WORDS), np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64), 0)
+        if kind not in self.people.kinds:
+            return owners
+        for chunk in self.people.ids[kind].chunks(part):
+            digests = np.concatenate([owners.digests, chunk[:, :WORDS]])
+            rows = np.concatenate([owners.rows, chunk[:, WORDS].astype(np.int64)])
+            persons = np.concatenate([owners.persons, _persons(chunk)])
+            first = firsts(digests)
+            owners = Owners(digests[first], rows[first], persons[first], owners.records + len(chunk))
+        return owners
+
+    def _mark(self, kind: int, part: int, owners: Owners, known: list[Flags]) -> None:
+        """Note on each row which of its ids it owns and which each state holds."""
+        bits = self.people.bits
+        bits[owners.rows] |= np.uint8(1 << kind + OWNED)
+        if kind not in self.people.kinds:
+            return
+        for chunk in self.people.ids[kind].chunks(part):
+            rows = chunk[:, WORDS].astype(np.int64)
+            if owners.records == len(owners.rows) == len(chunk):
+                rows, at = owners.rows, np.arange(len(owners.rows))
+            else:
+                at, _ = find(owners.digests, chunk[:, :WORDS])
+                strange = owners.persons[at] != _persons(chunk)
+                self.people.stranger(rows[strange], kind, owners.persons[at][strange])
+            for side, flags in zip(self.sides, known, strict=True):
+                side.bits[rows[flags[at]]] |= np.uint8(1 << kind)
+
+    def _late(self) -> Flags:
+        """Find owner rows whose first id is an earlier row's: their persons were not counted with the ids."""
+        bits = self.people.bits
+        owned = bits >> np.uint8(OWNED)
+        flags: Flags = (owned != 0) & (first_bit(bits) & owned == 0)
+        return flags
+
+
+def persons_of(people: People, rows: Flags) -> Iterator[Words]:
+    """Give the persons of rows: the first bytes of each row's first id."""
+    if not rows.any():
+        return
+    for positions in people.positions(rows):
+        own = np.zeros(positions.count, np.uint64)
+        for kind in reversed(people.kinds):
+            own = np.where(positions.there[kind], heads(positions.digests[kind]), own)
+        yield own
+
+
+def relinked(kind: int, digests: Words, persons: Words) -> Placed:
+    """Say that ids which a state holds belong to other persons now."""
+    size = len(persons)
+    columns = [
+        pa.array(np.full(size, RELINK, np.int32)),
+        pa.array(np.zeros(size, np.int32)),
+        pa.array(np.full(size, kind, np.uint8)),
+        digest_column(digests),
+        pa.array(persons),
+    ]
+    return Placed(None, pa.Table.from_arrays(columns, schema=PLACED_IDS_SCHEMA))
+
+
+def _persons(records: Words) -> Words:
+    """Read the persons of parted ids; those of the first type are made of the id itself."""
+    return records[:, WORDS + 1] if records.shape[1] > WORDS + 1 else heads(records)
