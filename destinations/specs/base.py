@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from destinations.preparation.columns import readable
+from destinations.preparation.columns import element_type, readable
 from destinations.preparation.contract import Limits, Piece
 from destinations.preparation.fields import Field, Required
 from destinations.specs.settings import Setting, SettingKind, SettingRequired, SettingsError, Stage, settings_clean
@@ -116,9 +116,13 @@ class Spec:
             if found is None:
                 warnings.append(self._unknown(name, columns, suggestions))
             elif not self.applies(found, settings):
-                warnings.append(self.ignored_sentence.format(column=name, sources=", ".join(sources)))
+                warnings.append(self.ignored(name, settings))
             elif not readable(found, columns[name]):
                 errors.append(f"Column {name} is of type {columns[name]}, which cannot be sent. Cast it to VARCHAR.")
+            elif self.keeps_audience and element_type(found, columns[name]):
+                errors.append(
+                    f"Column {name} is a list. An audience takes one value per row: select one for each (unnest)."
+                )
         lacking = [sentence + _near(wanted, suggestions) for wanted, sentence in missing]
         return ColumnCheck((*lacking, *errors), tuple(warnings), suggestions, tuple(wanted[0] for wanted, _ in missing))
 
@@ -133,6 +137,10 @@ class Spec:
         """Say whether a column means anything under these settings; any does while no id types are chosen."""
         sources = self.sources(settings)
         return any(map(field.applies, sources)) or bool(self.kinds_setting and sources == ("",))
+
+    def ignored(self, column: str, settings: Mapping[str, object]) -> str:
+        """Say why a column of the query means nothing under these settings."""
+        return self.ignored_sentence.format(column=column, sources=", ".join(self.sources(settings)))
 
     def _field(self, name: str) -> Field | None:
         return next((field for field in self.fields if name.lower() in field.names), None)

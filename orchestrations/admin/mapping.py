@@ -44,26 +44,31 @@ def columns_map(columns: Iterable[Mapping[str, str]], target: Target) -> Mapped:
     """Return what each column of a query is to a target."""
     types = {column["name"]: column["type"] for column in columns}
     check = target.spec.columns_check(types, target.settings)
-    source = str(target.settings.get(target.spec.source_setting or "") or "")
-    rows = [_row(name, kind, target.spec, source, check.suggestions) for name, kind in types.items()]
+    rows = [_row(name, kind, target, check.suggestions) for name, kind in types.items()]
     return Mapped(target.label, rows, tuple(check.errors))
 
 
-def _row(name: str, kind: str, spec: Spec, source: str, suggestions: Mapping[str, str]) -> ColumnRow:
+def _row(name: str, kind: str, target: Target, suggestions: Mapping[str, str]) -> ColumnRow:
+    spec = target.spec
     field = next((field for field in spec.fields if name.lower() in field.names), None)
     if field is None and name in suggestions:
         return ColumnRow(name, kind, "warn", "?", f"unknown, ignored. Did you mean {suggestions[name]}?")
     if field is None:
         return ColumnRow(name, kind, "idle", "–", "unknown, ignored")
-    if not field.applies(source):
-        return ColumnRow(name, kind, "idle", "–", f"has no meaning for event source {source}, ignored")
+    if not spec.applies(field, target.settings):
+        text = spec.ignored(name, target.settings).removeprefix(f"Column {name} ").rstrip(".")
+        return ColumnRow(name, kind, "idle", "–", text)
     return ColumnRow(name, kind, "good", "✓", field.label)
 
 
 def settings_shown(spec: Spec, settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the settings that are filled in, with their labels; secret ones only by the fact that they are."""
-    filled = [each for each in spec.settings if settings.get(each.name) not in (None, "")]
-    return [(each.label, "•••" if each.secret else settings[each.name]) for each in filled]
+    filled = [each for each in spec.settings if settings.get(each.name) not in (None, "", [])]
+    return [(each.label, "•••" if each.secret else _words(settings[each.name])) for each in filled]
+
+
+def _words(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def targets(membership: Membership | None) -> list[Target]:
@@ -72,7 +77,9 @@ def targets(membership: Membership | None) -> list[Target]:
     for spec in specs.all():
         sources = spec.setting(spec.source_setting).choices if spec.source_setting else ()
         for word, label in sources or (("", ""),):
-            settings = {spec.source_setting: word} if spec.source_setting else {}
+            settings: dict[str, Any] = {spec.source_setting: word} if spec.source_setting else {}
+            if spec.kinds_setting:
+                settings[spec.kinds_setting] = [kind for kind, _ in spec.setting(spec.kinds_setting).choices]
             name = f"{spec.label}: {label}" if label else spec.label
             found.append(Target(f"plugin:{spec.key}:{word}", f"Plugin {name}", spec, settings))
     return found

@@ -15,6 +15,7 @@ from unfold.widgets import (
 from destinations.models import Destination, destinations_usable_by
 from destinations.specs.base import Setting, SettingKind, SettingRequired
 from orchestrations.choices import QueryStatus
+from orchestrations.forms.audiences import AUDIENCE, audience_fields
 from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Orchestration, Query, Schedule
 from orchestrations.services import orchestration_check
@@ -57,6 +58,8 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         self.chosen = self._destination()
         for setting in settings_left(self.chosen):
             self.fields[PREFIX + setting.name] = self._setting_field(setting)
+        if self.chosen and self.chosen.spec.keeps_audience:
+            self.fields.update(audience_fields(self.chosen, self.initial, self.instance))
         tenant = current_tenant()
         self.schedule = ScheduleForm(
             self.data if self.is_bound else None,
@@ -97,6 +100,11 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         """Return the bound fields of the settings, as the template shows them."""
         return [self[name] for name in self.fields if name.startswith(PREFIX)]
 
+    @property
+    def audience_fields(self) -> list[forms.BoundField]:
+        """Return the bound fields that say how the audience follows the query; none where there is no audience."""
+        return [self[name] for name in AUDIENCE if name in self.fields]
+
     def settings_typed(self) -> dict[str, Any]:
         """Return the settings that were filled in; blank ones are left to the destination."""
         typed = {
@@ -119,8 +127,15 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         if not cleaned.get("query") or not cleaned.get("destination"):
             return cleaned
         self.instance.settings = self.settings_typed()
+        followed = {name: cleaned[name] for name in AUDIENCE if cleaned.get(name) is not None} or {"sync_mode": ""}
+        for name, value in followed.items():
+            setattr(self.instance, name, value)
         candidate = Orchestration(
-            query=cleaned["query"], destination=cleaned["destination"], settings=self.instance.settings
+            pk=self.instance.pk,
+            query=cleaned["query"],
+            destination=cleaned["destination"],
+            settings=self.instance.settings,
+            **followed,
         )
         try:
             orchestration_check(candidate, self.membership)
@@ -133,5 +148,6 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
     def _say(self, error: ValidationError) -> None:
         """Put each sentence at its field; those about settings of the destination itself go to the top."""
         for name, sentences in getattr(error, "message_dict", {None: error.messages}).items():
-            at = next((each for each in (name, f"{PREFIX}{name}") if each in self.fields), None)
+            places = (name, f"{PREFIX}{name}", f"{PREFIX}audience_name" if name == "settings" else None)
+            at = next((each for each in places if each in self.fields), None)
             self.add_error(at, sentences if at else [f"{name}: {each}" if name else each for each in sentences])
