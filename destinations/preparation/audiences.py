@@ -1,6 +1,5 @@
 """Prepare audiences: rows of a query and the states of audiences in, requests that make them equal out."""
 
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
@@ -36,7 +35,7 @@ from destinations.preparation.matching import ADD_ONLY, MIRROR, MODES, REMOVE, M
 from destinations.preparation.matching import REPLACE as REPLACE_ALL
 from destinations.preparation.people import People, Positions
 from destinations.preparation.placing import state_positions, without_rows
-from destinations.preparation.spills import Split
+from destinations.preparation.spills import Scratch, Split
 from destinations.preparation.streams import batches
 from destinations.preparation.told import StateReader, state_rows
 
@@ -69,8 +68,8 @@ def prepare(
     sql = AudienceSql(spec, settings, context, relation, columns)
     _check(settings, context)
     try:
-        with tempfile.TemporaryDirectory(dir=context.work) as folder, careful.registered(con):
-            yield from Preparation(con, sql, Path(folder)).run()
+        with Scratch(context.work) as scratch, careful.registered(con):
+            yield from Preparation(con, sql, scratch).run()
     except duckdb.InterruptException:
         raise PreparationError("Preparation was interrupted.") from None
     except duckdb.OutOfMemoryException:
@@ -95,8 +94,8 @@ def _transport(settings: Settings) -> str:
 class Preparation:
     """One preparation: rows are read once, compared with every target's state, and then written target by target."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, sql: AudienceSql, work: Path) -> None:
-        self.con, self.sql, self.work = con, sql, work
+    def __init__(self, con: duckdb.DuckDBPyConnection, sql: AudienceSql, scratch: Scratch) -> None:
+        self.con, self.sql, self.scratch = con, sql, scratch
         self.settings, self.context = sql.settings, sql.context
         self.number = 0
         self.read = 0
@@ -104,13 +103,13 @@ class Preparation:
     def run(self) -> Iterator[Piece]:
         """Give everything in the order: issues, relinked ids, tallies, and the requests of each target."""
         split = Split.for_entries(max([self._rows(), *(state_rows(t.state) for t in self.context.targets)]))
-        people = People(self.work, self.sql.kinds, split)
+        people = People(self.scratch, self.sql.kinds, split)
         yield from self._reading(people)
         sides = [
-            Side(target, self.context.mode, self._reader(target.state, split), len(people.bits), split, self.work)
+            Side(target, self.context.mode, self._reader(target.state, split), len(people.bits), self.scratch)
             for target in self.context.targets
         ]
-        match = Match(people, sides, self.work)
+        match = Match(people, sides, self.scratch)
         for piece in match.run():
             yield piece or Progress(self.read)
         yield from _duplicates(people)
@@ -126,7 +125,7 @@ class Preparation:
         return int(found[0][0])
 
     def _reader(self, state: Path | None, split: Split) -> StateReader:
-        return StateReader(self.con, state, split, self.work)
+        return StateReader(self.con, state, split, self.scratch.path)
 
     def _reading(self, people: People) -> Iterator[Piece]:
         for batch in batches(self.con, self.sql.reading(), "_row", READ_ROWS):

@@ -1,18 +1,16 @@
 """People counted exactly: distinct persons, parted by their first bits so that memory does not grow with them."""
 
-from pathlib import Path
-
 import numpy as np
 
-from destinations.preparation.spills import Partitions, Split, Words
+from destinations.preparation.spills import Scratch, Split, Words
 
 
 class Distinct:
     """Count distinct persons."""
 
-    def __init__(self, path: Path, split: Split) -> None:
+    def __init__(self, scratch: Scratch, split: Split) -> None:
         self._split = split
-        self._persons = Partitions(path, 1, split.parts)
+        self._persons = scratch.partitions(1, split.parts)
 
     def add(self, persons: Words) -> None:
         """Take persons in any order."""

@@ -29,7 +29,7 @@ def _head(text: str) -> str:
 
 
 def _tail(text: str) -> str:
-    return f"'{DOTS}' || CASE WHEN length({text}) > {FEW_DIGITS} THEN right({text}, 2) ELSE '' END"
+    return f"left({text}, 0) || '{DOTS}' || CASE WHEN length({text}) > {FEW_DIGITS} THEN right({text}, 2) ELSE '' END"
 
 
 def _address(text: str) -> str:

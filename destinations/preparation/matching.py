@@ -6,7 +6,6 @@ memory. What is found goes to a byte per row, and to partitions of what only the
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ from destinations.preparation.contract import ID_TYPES, PLACED_IDS_SCHEMA, RELIN
 from destinations.preparation.counting import Distinct
 from destinations.preparation.digests import WORDS, Flags, Index, digest_column, find, firsts, heads
 from destinations.preparation.people import OWNED, Bits, People, first_bit
-from destinations.preparation.spills import Partitions, Split, Words
+from destinations.preparation.spills import Scratch, Words
 from destinations.preparation.told import StateReader, Told
 
 WANTED = 16
@@ -42,19 +41,18 @@ class Owners:
 class Side:
     """One target: its state, and what comes out of the comparison with it."""
 
-    def __init__(self, target: Target, mode: str, reader: StateReader, rows: int, split: Split, work: Path) -> None:
+    def __init__(self, target: Target, mode: str, reader: StateReader, rows: int, scratch: Scratch) -> None:
         self.target, self.mode, self.reader = target, mode, reader
         self.bits: Bits = np.zeros(rows, np.uint8)
-        folder = work / f"target-{target.number}"
-        folder.mkdir()
+        split = reader.split
         # Person, type, digest of what only the state has.
-        self.left = Partitions(folder / "left", WORDS + 2, split.parts)
+        self.left = scratch.partitions(WORDS + 2, split.parts)
         self.left_kinds: set[int] = set()
         self.state_kinds: set[int] = set()
         self.ids_added = self.ids_removed = 0
         self._split = split
-        self._kept, self._seen = Distinct(folder / "kept", split), Distinct(folder / "seen", split)
-        self._before = Distinct(folder / "before", split) if reader.people is None else None
+        self._kept, self._seen = Distinct(scratch, split), Distinct(scratch, split)
+        self._before = Distinct(scratch, split) if reader.people is None else None
 
     def compare(self, kind: int, part: int, owners: Owners) -> tuple[Told, Index, Flags]:
         """Compare distinct ids with the state's; return the state's, where each id would be in them, and whether."""
@@ -140,12 +138,12 @@ class Match:
 
     people: People
     sides: list[Side]
-    work: Path
+    scratch: Scratch
     total: int = 0
     _heads: Distinct = field(init=False)
 
     def __post_init__(self) -> None:
-        self._heads = Distinct(self.work / "people", self.people.split)
+        self._heads = Distinct(self.scratch, self.people.split)
 
     def run(self) -> Iterator[Placed | None]:
         """Compare everything; yield ids that change their person, and None as a sign of life."""

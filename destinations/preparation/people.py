@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from destinations.preparation.contract import ID_TYPES
 from destinations.preparation.digests import WORDS, Flags, Index, digests_of, heads
-from destinations.preparation.spills import Partitions, Split, Words
+from destinations.preparation.spills import Partitions, Scratch, Split, Words
 
 Bits = npt.NDArray[np.uint8]
 
@@ -42,16 +41,15 @@ class Positions:
 class People:
     """The valid rows' ids: digests in the order of rows, the same parted by digest, and what is known of each row."""
 
-    def __init__(self, work: Path, kinds: Sequence[int], split: Split) -> None:
+    def __init__(self, scratch: Scratch, kinds: Sequence[int], split: Split) -> None:
         self.kinds, self.split = tuple(kinds), split
         self.ids = {
-            kind: Partitions(work / f"ids-{kind}", WORDS + (1 if kind == self.kinds[0] else 2), split.parts)
-            for kind in kinds
+            kind: scratch.partitions(WORDS + (1 if kind == self.kinds[0] else 2), split.parts) for kind in kinds
         }
         self.valid = dict.fromkeys(range(len(ID_TYPES)), 0)
         self._bytes = bytearray()
-        self._rows = {kind: Partitions(work / f"rows-{kind}", WORDS, 1) for kind in kinds}
-        self._work = work
+        self._rows = {kind: scratch.partitions(WORDS, 1) for kind in kinds}
+        self._scratch = scratch
         self._strangers: Partitions | None = None
 
     @property
@@ -91,7 +89,7 @@ class People:
         if not len(rows):
             return
         if self._strangers is None:
-            self._strangers = Partitions(self._work / "strangers", 3, len(self._bytes) // BLOCK + 1)
+            self._strangers = self._scratch.partitions(3, len(self._bytes) // BLOCK + 1)
         kinds = np.full(len(rows), kind, np.uint64)
         self._strangers.add(rows // BLOCK, np.stack([rows.astype(np.uint64), kinds, persons], axis=1))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,28 @@ class Split:
 
 def _none(heads: Words) -> npt.NDArray[np.uint8]:
     return np.zeros(len(heads), np.uint8)
+
+
+class Scratch:
+    """A folder for temporary files; whoever leaves it gives back all their space."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        self._folder = TemporaryDirectory(dir=parent)
+        self._open: list[Partitions] = []
+        self.path = Path(self._folder.name)
+
+    def __enter__(self) -> "Scratch":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for partitions in self._open:
+            partitions.close()
+        self._folder.cleanup()
+
+    def partitions(self, words: int, parts: int) -> "Partitions":
+        """Open a new file of records."""
+        self._open.append(Partitions(self.path / str(len(self._open)), words, parts))
+        return self._open[-1]
 
 
 class Partitions:

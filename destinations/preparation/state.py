@@ -4,7 +4,6 @@ One Parquet file per audience (see `told`). A new state is made of the old one a
 written beside it: whoever is interrupted begins again and gets the same.
 """
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 from destinations.preparation.contract import ADD, DELETE, ID_TYPES, RELINK, REPLACE, TOLD, UNCERTAIN
 from destinations.preparation.counting import Distinct
 from destinations.preparation.digests import WORDS, digests_of, find, firsts, heads
-from destinations.preparation.spills import Partitions, Split, Words
+from destinations.preparation.spills import Partitions, Scratch, Split, Words
 from destinations.preparation.sql import literal
 from destinations.preparation.told import READ_ROWS, StateReader, StateWriter, Told, state_rows
 
@@ -64,12 +63,11 @@ def fold(
     Folding the same into the result changes nothing. Memory does not grow with the number of ids.
     """
     replaced = {row["outcome"] for row in outcomes.to_pylist() if row["action"] == REPLACE}
-    with tempfile.TemporaryDirectory(dir=result.parent) as folder:
-        work = Path(folder)
+    with Scratch(result.parent) as scratch:
         split = Split.for_entries(max(state_rows(state), state_rows(ids)))
-        reader = StateReader(con, None if TOLD in replaced else state, split, work)
-        changes = _changes(ids, Verdicts(outcomes, exceptions), split, work / "changes")
-        writer, people = StateWriter(result), Distinct(work / "people", split)
+        reader = StateReader(con, None if TOLD in replaced else state, split, scratch.path)
+        changes = _changes(ids, Verdicts(outcomes, exceptions), split, scratch)
+        writer, people = StateWriter(result), Distinct(scratch, split)
         for kind in range(len(ID_TYPES)):
             for part in range(split.parts):
                 told = reader.take(kind, part)
@@ -116,9 +114,9 @@ def _keys(batches: npt.NDArray[np.int32], positions: npt.NDArray[np.int32]) -> n
     return batches.astype(np.int64) << 32 | positions.astype(np.int64)
 
 
-def _changes(ids: Path, verdicts: Verdicts, split: Split, path: Path) -> Partitions:
+def _changes(ids: Path, verdicts: Verdicts, split: Split, scratch: Scratch) -> Partitions:
     """Part the ids that requests did something to by type and digest: digest, person, effect."""
-    changes = Partitions(path, WORDS + 2, len(ID_TYPES) * split.parts)
+    changes = scratch.partitions(WORDS + 2, len(ID_TYPES) * split.parts)
     with pq.ParquetFile(ids) as file:
         for batch in file.iter_batches(READ_ROWS):
             effects = verdicts.of(batch.column("batch").to_numpy(), batch.column("position").to_numpy())
@@ -171,8 +169,8 @@ def state_counts(con: duckdb.DuckDBPyConnection, state: Path) -> StateCounts:
     """Count a state's people and ids, by reading it."""
     ids, unsure = dict.fromkeys(range(len(ID_TYPES)), 0), 0
     split = Split.for_entries(state_rows(state))
-    with tempfile.TemporaryDirectory(dir=state.parent) as folder:
-        people = Distinct(Path(folder) / "people", split)
+    with Scratch(state.parent) as scratch:
+        people = Distinct(scratch, split)
         for batch in _batches(state, ["kind", "person", "sure"]):
             people.add(batch.column("person").to_numpy())
             unsure += batch.column("sure").false_count

@@ -7,6 +7,7 @@ or may not hold the id). Readers may meet any order; files written here are sort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import duckdb
 import numpy as np
@@ -50,7 +51,7 @@ class StateReader:
     """Read a state type by type and partition by partition, each asked for once and in ascending order."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, state: Path | None, split: Split, work: Path) -> None:
-        self._split = split
+        self.split = split
         self._parts: Iterator[tuple[int, Told]] = iter(())
         self.people: int | None = 0
         if state is not None:
@@ -62,7 +63,7 @@ class StateReader:
 
     def take(self, kind: int, part: int) -> Told:
         """Give the ids of a type and partition."""
-        key, found = kind * self._split.parts + part, []
+        key, found = kind * self.split.parts + part, []
         while self._next is not None and self._next[0] <= key:
             if self._next[0] < key:
                 raise PreparationError("The audience's state is not in order. Forget it and send everybody again.")
@@ -79,7 +80,7 @@ class StateReader:
                     batch.column("sure").to_numpy(zero_copy_only=False),
                 )
                 kinds = batch.column("kind").to_numpy().astype(np.int64)
-                keys = kinds * self._split.parts + self._split.of(heads(told.digests))
+                keys = kinds * self.split.parts + self.split.of(heads(told.digests))
                 edges = np.flatnonzero(np.diff(keys, prepend=-1, append=-1))
                 for start, end in zip(edges[:-1], edges[1:], strict=True):
                     yield (
@@ -135,7 +136,7 @@ def _notes(state: Path) -> Mapping[bytes, bytes]:
 
 
 def _sorted_copy(con: duckdb.DuckDBPyConnection, state: Path, work: Path) -> Path:
-    path = work / f"sorted-{state.name}"
+    path = Path(mkdtemp(dir=work)) / state.name
     con.execute(
         f"""COPY (SELECT kind, digest, person, sure FROM read_parquet({literal(str(state))}) ORDER BY kind, digest)
             TO {literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed)"""  # noqa: S608 - both are quoted
