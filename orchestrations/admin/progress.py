@@ -6,16 +6,18 @@ from datetime import datetime
 from django.utils import timezone
 
 from destinations.preparation.reasons import REASONS
-from orchestrations.choices import RunStage, RunStatus
+from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.models import Run
 
 FULL = 100
 ENDED_BADLY = (RunStatus.FAILED, RunStatus.CANCELLED)
+HELD = "held"
+"""Where a run waits that its guards have stopped: a step between preparing and delivering."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One stage of the stepper; `state` is `done`, `now`, `todo` or `stopped`."""
+    """One stage of the stepper; `state` is `done`, `now`, `held`, `todo` or `stopped`."""
 
     label: str
     state: str
@@ -74,19 +76,62 @@ class Reason:
     percent: float
 
 
+def keeps_audience(run: Run) -> bool:
+    """Say whether a run is for audiences: its parts are then people, and entries of requests instead of events."""
+    return "sync_mode" in run.inputs
+
+
+def unit_of(run: Run) -> str:
+    """Return what the requests of a run are made of."""
+    return "entries" if keeps_audience(run) else "events"
+
+
 def run_steps(run: Run) -> list[Step]:
-    """Return the stepper: waiting → query → preparing → delivering → finished."""
-    stages = list(RunStage)
-    now = stages.index(stage_reached(run))
+    """Return the stepper: waiting → query → preparing → (held →) delivering → finished; a plan is not delivered."""
+    path, place = _path(run), _place(run)
+    now = path.index(place)
     bad = run.is_finished and run.status in ENDED_BADLY
     steps = []
-    for index, stage in enumerate(stages):
+    for index, stage in enumerate(path):
         state = "done" if index < now or (run.is_finished and not bad) else "todo"
         if index == now and (bad or not run.is_finished):
-            state = "stopped" if bad else "now"
-        label = str(run.get_status_display()) if stage == RunStage.FINISHED and run.is_finished else str(stage.label)
-        steps.append(Step(label, state))
+            state = "stopped" if bad else "held" if stage == HELD else "now"
+        steps.append(Step(_label(run, stage, state), state))
     return steps
+
+
+def _path(run: Run) -> list[str]:
+    """Return the stages that a run passes."""
+    if run.purpose == RunPurpose.PLAN:
+        return [stage for stage in RunStage if stage != RunStage.DELIVERING]
+    path: list[str] = list(RunStage)
+    if run.hold:
+        path.insert(path.index(RunStage.DELIVERING), HELD)
+    return path
+
+
+def _place(run: Run) -> str:
+    """Return where on its path a run is, or ended early."""
+    stage = stage_reached(run)
+    if stage != RunStage.DELIVERING:
+        return stage
+    if run.purpose == RunPurpose.PLAN:
+        return RunStage.PREPARING
+    return HELD if waits_for_release(run) else stage
+
+
+def waits_for_release(run: Run) -> bool:
+    """Say whether nobody has released what a run's guards have stopped, whether it still waits or has ended."""
+    return run.status == RunStatus.HELD or bool(run.hold and run.released_at is None)
+
+
+def _label(run: Run, stage: str, state: str) -> str:
+    if stage == HELD:
+        return "Released" if state == "done" else "Held"
+    if stage != RunStage.FINISHED or not run.is_finished:
+        return str(RunStage(stage).label)
+    planned = run.purpose == RunPurpose.PLAN and run.status == RunStatus.SUCCEEDED
+    return "Planned" if planned else str(run.get_status_display())
 
 
 def stage_reached(run: Run) -> RunStage:
@@ -105,9 +150,10 @@ def run_progress(run: Run, now: datetime | None = None) -> Progress:
     now = now or timezone.now()
     if run.stage == RunStage.PREPARING:
         return _progress(run.prepared, run.selected, "rows", run.started_at, now)
-    if run.stage in (RunStage.DELIVERING, RunStage.FINISHED) and run.prepared_at:
+    sends = run.purpose != RunPurpose.PLAN and not waits_for_release(run)
+    if sends and run.stage in (RunStage.DELIVERING, RunStage.FINISHED) and run.prepared_at:
         done = run.accepted + run.refused + run.unknown
-        return _progress(done, run.events, "events", run.prepared_at, run.finished_at or now)
+        return _progress(done, run.events, unit_of(run), run.released_at or run.prepared_at, run.finished_at or now)
     return Progress(0, None, "rows", None, None)
 
 
@@ -123,10 +169,10 @@ def rows_sum(run: Run) -> Sum | None:
     if run.selected is None or run.prepared_at is None:
         return None
     rows = run.selected
-    return _sum(
+    return sum_of(
         rows, "rows selected",
         [
-            (run.in_events, "in events", "good"),
+            (run.in_events, "in people" if keeps_audience(run) else "in events", "good"),
             (run.rejected, "rejected", "bad"),
             (run.duplicates, "duplicates", "warn"),
         ],
@@ -134,12 +180,12 @@ def rows_sum(run: Run) -> Sum | None:
 
 
 def events_sum(run: Run) -> Sum | None:
-    """Return what became of the events; None until they are all prepared."""
-    if run.prepared_at is None:
+    """Return what became of the events, or of the entries for audiences; None until they are prepared, and of plans."""
+    if run.prepared_at is None or run.purpose == RunPurpose.PLAN:
         return None
     waiting = "not sent" if run.is_finished else "still to send"
-    return _sum(
-        run.events, "events",
+    return sum_of(
+        run.events, unit_of(run),
         [
             (run.accepted, "accepted", "good"),
             (run.refused, "refused", "bad"),
@@ -149,20 +195,29 @@ def events_sum(run: Run) -> Sum | None:
     )  # fmt: skip
 
 
-def _sum(total: int, label: str, parts: list[tuple[int, str, str]]) -> Sum:
+def sum_of(total: int, label: str, parts: list[tuple[int, str, str]]) -> Sum:
+    """Make a sum of parts: each a count, what it counts, and a tone."""
     return Sum(total, label, [Part(n, what, tone, FULL * n / total if total else 0.0) for n, what, tone in parts])
 
 
 def run_funnel(run: Run) -> list[Part]:
-    """Return the narrowing from selected rows to accepted events, each bar relative to the widest."""
-    rows = run.selected or 0
-    bars = [
-        (rows, "rows selected", "idle"),
-        (run.in_events, "rows in events", "idle"),
-        (run.events, "events", "idle"),
-        (run.accepted, "events accepted by TikTok", "good"),
-    ]
-    widest = max(count for count, _, _ in bars) or 1
+    """Return the narrowing from selected rows to accepted events, or to people, each bar relative to the widest."""
+    rows = [(run.selected or 0, "rows selected", "idle")]
+    if keeps_audience(run):
+        return parts_of([*rows, (run.in_events, "rows in people", "idle"), (run.people or 0, "people", "good")])
+    return parts_of(
+        [
+            *rows,
+            (run.in_events, "rows in events", "idle"),
+            (run.events, "events", "idle"),
+            (run.accepted, "events accepted by TikTok", "good"),
+        ]
+    )
+
+
+def parts_of(bars: list[tuple[int, str, str]]) -> list[Part]:
+    """Return bars relative to the widest of them."""
+    widest = max((count for count, _, _ in bars), default=0) or 1
     return [Part(count, label, tone, FULL * count / widest) for count, label, tone in bars]
 
 

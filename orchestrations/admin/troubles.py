@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
 from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
 from orchestrations.admin.base import member
-from orchestrations.models import Run
+from orchestrations.admin.run_people import audience_url
+from orchestrations.models import Run, RunAudience
 from orchestrations.scheduling import REFUSED, SKIPPED
 from tiktok_hub.tenancy.policies import is_admin
 
@@ -48,7 +50,11 @@ UNEXPECTED = (
     ("Retry the run.", "If it fails again, report it to the operator of this product with the number of the run."),
 )
 CREDENTIAL_KEYS = {"invalid_credentials", "missing_permissions", "authorization_expired", "app_not_accepted"}
+MOST_LINKS = 5
 QUERY_KEYS = {"query_failed", "missing_column", "no_eligible_rows", "preparation_failed", "rejected_data"}
+AUDIENCE_KEYS = {
+    "audience_not_found", "audience_limit", "audience_not_ready", "audience_too_small", "audience_of_other_ids",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +92,31 @@ def resolution_text(key: str) -> tuple[str, str, tuple[str, ...]]:
 
 def _links(run: Run, key: str, request: HttpRequest) -> list[tuple[str, str]]:
     orchestration = run.orchestration
+    if key in AUDIENCE_KEYS:
+        return [*_audience_links(run, key, request), *_link("Open the orchestration", orchestration, request)]
     if key in CREDENTIAL_KEYS:
-        label, name, pk = "Open the credential", "destinations.credential", run.credential_id
-    elif key in QUERY_KEYS:
-        label, name, pk = "Open the query", "orchestrations.query", orchestration.query_id
-    elif key in {SKIPPED, REFUSED}:
-        label, name, pk = "Open the orchestration", "orchestrations.orchestration", orchestration.pk
-    else:
-        label, name, pk = "Open the destination", "destinations.destination", orchestration.destination_id
-    app, model = name.split(".")
-    if pk is None or not request.user.has_perm(f"{app}.view_{model}"):
+        return _link("Open the credential", run.credential, request)
+    if key in QUERY_KEYS:
+        return _link("Open the query", orchestration.query, request)
+    if key in {SKIPPED, REFUSED}:
+        return _link("Open the orchestration", orchestration, request)
+    return _link("Open the destination", orchestration.destination, request)
+
+
+def _link(label: str, found: Model | None, request: HttpRequest) -> list[tuple[str, str]]:
+    """Return the link to something's page, where it is there and this person may see it."""
+    if found is None:
         return []
-    return [(label, reverse(f"admin:{app}_{model}_change", args=[pk]))]
+    app, model = found._meta.app_label, found._meta.model_name
+    if not request.user.has_perm(f"{app}.view_{model}"):
+        return []
+    return [(label, reverse(f"admin:{app}_{model}_change", args=[found.pk]))]
+
+
+def _audience_links(run: Run, key: str, request: HttpRequest) -> list[tuple[str, str]]:
+    """Return links to the audiences that were stopped by it; where none was stopped alone, to all of the run."""
+    targets = list(RunAudience.objects.filter(run=run).select_related("audience"))
+    stopped = [target for target in targets if target.error.get("resolution") == key] or targets
+    links = [(target.audience, audience_url(target.audience, request)) for target in stopped[:MOST_LINKS]]
+    one = len(stopped) == 1
+    return [("Open the audience" if one else f"Open {audience}", url) for audience, url in links if url]

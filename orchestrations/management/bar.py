@@ -7,7 +7,7 @@ from typing import Self
 
 from django.core.management.base import OutputWrapper
 
-from orchestrations.choices import RunStage, RunStatus
+from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.models import Run
 
 WIDTH = 24
@@ -42,7 +42,7 @@ class ProgressBar:
             self.drawn = True
 
     def _rate(self, run: Run) -> float | None:
-        """Return rows or events per second since the present stage was first seen."""
+        """Return rows, events or entries per second since the present stage was first seen."""
         done, _, _ = measure(run)
         began, first = self.marks.setdefault(run.stage, (time.monotonic(), done))
         seconds = time.monotonic() - began
@@ -51,15 +51,18 @@ class ProgressBar:
 
 def measure(run: Run) -> tuple[int, int, str]:
     """Return how much of the present stage is done, of how much, and what is counted."""
-    if run.stage == RunStage.DELIVERING:
-        return run.accepted + run.refused + run.unknown, run.events, "events"
+    if run.stage == RunStage.DELIVERING and run.purpose != RunPurpose.PLAN:
+        entries = "entries" if "sync_mode" in run.inputs else "events"  # of audiences: people to add or remove
+        return run.accepted + run.refused + run.unknown, run.events, entries
     return run.prepared, run.selected or 0, "rows"
 
 
 def line(run: Run, rate: float | None) -> str:
     """Return the progress of a run as one line."""
     done, total, unit = measure(run)
-    label = "Held" if run.status == RunStatus.HELD else run.get_stage_display()
+    label = "Planning" if run.purpose == RunPurpose.PLAN else run.get_stage_display()
+    if run.status == RunStatus.HELD:
+        label = "Held"
     if not total:
         return f"Run {run.pk}  {label} …"
     share = min(done / total, 1.0)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestrations.admin.progress import events_sum, reasons, rows_sum, run_funnel, run_progress, run_steps
-from orchestrations.choices import RunStage, RunStatus
+from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.models import Run
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -29,6 +29,68 @@ PREPARED = {"started_at": START, "prepared_at": START, **COUNTS}
 )
 def test_steps_show_where_the_run_is_or_where_it_ended(fields, states):
     assert [step.state for step in run_steps(Run(**fields))] == states
+
+
+HOLD = {"reason": "empty_result", "sentence": "Nobody."}
+WAITS = {"stage": RunStage.DELIVERING, "hold": HOLD, **PREPARED}
+
+
+@pytest.mark.parametrize(
+    ("fields", "steps"),
+    [
+        ({"status": RunStatus.HELD}, "Held held, Delivering todo, Finished todo"),
+        ({"status": RunStatus.QUEUED, "released_at": START}, "Released done, Delivering now, Finished todo"),
+        (
+            {"status": RunStatus.CANCELLED, "stage": RunStage.FINISHED},
+            "Held stopped, Delivering todo, Cancelled todo",
+        ),
+        (
+            {"status": RunStatus.SUCCEEDED, "stage": RunStage.FINISHED, "released_at": START},
+            "Released done, Delivering done, Succeeded done",
+        ),
+    ],
+    ids=["held", "released", "cancelled", "succeeded"],
+)
+def test_steps_show_where_a_run_was_held(fields, steps):
+    assert ", ".join(f"{step.label} {step.state}" for step in run_steps(Run(**{**WAITS, **fields}))[3:]) == steps
+
+
+@pytest.mark.parametrize(
+    ("fields", "steps"),
+    [
+        ({"stage": RunStage.PREPARING}, ["done", "done", "now", "todo"]),
+        ({"stage": RunStage.DELIVERING, **PREPARED}, ["done", "done", "now", "todo"]),
+        ({"stage": RunStage.FINISHED, "status": RunStatus.SUCCEEDED, **PREPARED}, ["done"] * 4),
+        ({"stage": RunStage.FINISHED, "status": RunStatus.SUCCEEDED, "hold": HOLD, **PREPARED}, ["done"] * 4),
+    ],
+    ids=["preparing", "prepared", "planned", "would-be-held"],
+)
+def test_a_plan_has_no_step_of_delivery(fields, steps):
+    found = run_steps(Run(purpose=RunPurpose.PLAN, **fields))
+    assert [step.state for step in found] == steps
+    assert "Delivering" not in [step.label for step in found]
+
+
+def test_a_plan_has_no_sum_of_what_was_sent():
+    run = Run(purpose=RunPurpose.PLAN, stage=RunStage.FINISHED, **PREPARED)
+    assert rows_sum(run).adds_up
+    assert events_sum(run) is None
+    assert run_progress(run).total is None
+
+
+def test_sums_of_audiences_count_people_and_entries():
+    run = Run(stage=RunStage.FINISHED, inputs={"sync_mode": "mirror"}, people=85, **PREPARED, accepted=80)
+    assert (rows_sum(run).parts[0].label, events_sum(run).label) == ("in people", "entries")
+    assert [(part.count, part.label) for part in run_funnel(run)][1:] == [(90, "rows in people"), (85, "people")]
+
+
+def test_what_waits_for_somebody_has_no_speed():
+    assert run_progress(Run(status=RunStatus.HELD, **WAITS)).total is None
+
+
+def test_time_to_go_counts_from_the_release():
+    run = Run(status=RunStatus.RUNNING, released_at=START + timedelta(hours=2), **WAITS, accepted=20)
+    assert run_progress(run, START + timedelta(hours=2, seconds=10)).rate == 2.0
 
 
 def test_progress_tells_rate_and_time_to_go():
