@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -22,12 +23,14 @@ from django.utils import timezone
 from destinations.services import client_open
 from destinations.specs import get as spec_get
 from destinations.specs.base import Parcel
-from destinations.tiktok.errors import ConfigurationError, CredentialError, TikTokError
+from destinations.tiktok.errors import ConfigurationError, CredentialError, RetryableError, TikTokError
 from destinations.tiktok.resolutions import ResolutionKey
+from orchestrations.audiences.route import AudienceRoute
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunStage
-from orchestrations.finishing import run_fail, run_finish
+from orchestrations.finishing import run_begin_again, run_fail, run_finish, run_put_off
 from orchestrations.leases import Lease, LeaseLostError, lease_held
 from orchestrations.models import Batch, Run
+from orchestrations.routes import Route
 from orchestrations.spool import Spool, SpoolError
 from orchestrations.verdicts import ALIKE_LIMIT, RUN_BUDGET, Effect, Outcome, Shipment, error_record, verdict_apply
 
@@ -49,6 +52,7 @@ RECORDED = [
     "bisections",
     "halves",
     "uncertain",
+    "result",
     "request_id",
     "code",
     "message",
@@ -67,7 +71,9 @@ def run_deliver(run_id: int) -> bool:
             return Delivery(lease).work()
         except LeaseLostError:
             logger.warning("run %s was taken over by another worker", run_id)
-        except TikTokError as error:  # there is no client to send with
+        except RetryableError as error:  # an audience cannot be found or created now
+            run_put_off(lease, error)
+        except TikTokError as error:  # there is no client to send with, or nothing to send to
             run_finish(lease, fatal=error_record(error))
         except DatabaseError:  # the sweeper hands the run on when the database is back
             raise
@@ -84,7 +90,8 @@ class Delivery:
         self.run = lease.run
         self.spec = spec_get(self.run.inputs["plugin"])
         self.spool = Spool(self.run.spool)
-        self.connections = max(1, settings.HUB_DELIVERY_CONNECTIONS)
+        self.route = AudienceRoute(self.run) if self.spec.keeps_audience else Route(self.run)
+        self.connections = self.route.connections
         self.batches: dict[int, Batch] = {}
         self.reserve: deque[Batch] = deque()
         self.flying: dict[Future[Outcome], Shipment] = {}
@@ -100,6 +107,8 @@ class Delivery:
             raise CredentialError("The credential that this run was started with was deleted. Start a new run.")
         with client_open(self.run.credential, connections=self.connections, share=str(self.run.tenant_id)) as client:
             self.client = client
+            self.route.ready(client)
+            Run.objects.filter(self.lease.held(), failures__gt=0).update(failures=0)
             with ThreadPoolExecutor(self.connections, thread_name_prefix="tiktok") as pool:
                 while self._launch(pool):
                     self._land()
@@ -152,12 +161,17 @@ class Delivery:
     def _send(self, pool: ThreadPoolExecutor, batch: Batch) -> None:
         start, stop = batch.open_ranges[0]
         shipment = Shipment(batch.pk, batch.number, start, stop, whole=stop - start == batch.events)
-        self.flying[pool.submit(self._ship, shipment)] = shipment
+        try:
+            parcel = self.route.parcel(self.client, batch)
+        except TikTokError as error:
+            self.landed.append(Outcome(shipment, timezone.now(), 0.0, error=error))
+            return
+        self.flying[pool.submit(self._ship, shipment, parcel)] = shipment
 
     def _claim(self, count: int) -> Sequence[Batch]:
         """Mark the next due batches as being sent and return them."""
         due = Q(status=BatchStatus.PENDING) | Q(status=BatchStatus.WAITING, next_attempt_at__lte=timezone.now())
-        batches = list(Batch.objects.filter(due, run=self.run).order_by("number")[:count])
+        batches = self.route.choose(self.route.open().filter(due), count, list(self.batches.values()))
         claimed = self._own().filter(pk__in=[batch.pk for batch in batches]).update(status=BatchStatus.SENDING)
         if claimed != len(batches):
             raise LeaseLostError
@@ -166,12 +180,11 @@ class Delivery:
             self.batches[batch.pk] = batch
         return batches
 
-    def _ship(self, shipment: Shipment) -> Outcome:
+    def _ship(self, shipment: Shipment, parcel: Parcel) -> Outcome:
         """Send one range of a batch; runs in a thread and touches no database."""
         sent_at, begun = timezone.now(), time.monotonic()
         try:
-            body = self._body(shipment)
-            answer = self.spec.send(self.client, Parcel("track", body, self.run.inputs["settings"]))
+            answer = self.spec.send(self.client, replace(parcel, body=self._body(shipment)))
         except TikTokError as error:
             return Outcome(shipment, sent_at, time.monotonic() - begun, error=error)
         return Outcome(shipment, sent_at, time.monotonic() - begun, answer=answer)
@@ -205,6 +218,8 @@ class Delivery:
             for batch, outcome in zip(touched, outcomes, strict=True)
         ]
         with transaction.atomic():
+            for batch, outcome in zip(touched, outcomes, strict=True):
+                self.route.landed(batch, outcome)
             counts = {
                 name: F(name) + sum(getattr(effect, name) for effect in effects)
                 for name in ("accepted", "refused", "unknown", "bisections")
@@ -216,7 +231,7 @@ class Delivery:
             self._judge(touched, effects)
         for batch in touched:
             if batch.status != BatchStatus.SENDING:
-                del self.batches[batch.pk]
+                self.batches.pop(batch.pk, None)
 
     def _judge(self, batches: list[Batch], effects: list[Effect]) -> None:
         """Stop the run where an error or too many refusals say that no row is to blame."""
@@ -226,12 +241,19 @@ class Delivery:
                 alike[effect.alike] = alike.get(effect.alike, 0) + 1
                 Run.objects.filter(pk=self.run.pk).update(refused_alike=alike)
                 if alike[effect.alike] >= ALIKE_LIMIT:
-                    self.fatal = dict(batch.error)
+                    self._stop(batch, dict(batch.error))
             if effect.fatal is not None:
-                self.fatal = error_record(effect.fatal)
+                self._stop(batch, error_record(effect.fatal))
         refused = [batch for batch, effect in zip(batches, effects, strict=True) if effect.bisections and batch.error]
         if refused and not self.fatal and self._budget_spent():
             self.fatal = dict(refused[-1].error)
+
+    def _stop(self, batch: Batch, error: dict[str, object]) -> None:
+        """Stop the run, or only the part of it that a batch belongs to."""
+        if self.route.part_stopped(batch.target_id, error):
+            self.batches.pop(batch.pk, None)
+        else:
+            self.fatal = error
 
     def _budget_spent(self) -> bool:
         """Say whether the run has used up its requests for finding bad rows while something is still open."""
@@ -239,19 +261,20 @@ class Delivery:
         return spent >= RUN_BUDGET and Batch.objects.filter(run=self.run, status__in=UNFINISHED_BATCHES).exists()
 
     def _next_due(self) -> datetime | None:
-        waiting = Batch.objects.filter(run=self.run, status=BatchStatus.WAITING)
+        waiting = self.route.open().filter(status=BatchStatus.WAITING)
         due: datetime | None = waiting.aggregate(due=Min("next_attempt_at"))["due"]
         return due
 
     def _settle(self) -> bool:
         """Finish the run, or leave word in the database when it goes on; return whether it goes on right now."""
         if self.fatal or self.lease.cancelled.is_set():
-            run_finish(self.lease, fatal=self.fatal)
+            if not run_begin_again(self.lease, self.fatal):
+                run_finish(self.lease, fatal=self.fatal)
             return False
         if not Batch.objects.filter(run=self.run, status__in=UNFINISHED_BATCHES).exists():
             run_finish(self.lease)
             return False
-        ready = Batch.objects.filter(run=self.run, status=BatchStatus.PENDING).exists()
+        ready = self.route.open().filter(status=BatchStatus.PENDING).exists()
         due = None if ready else self._next_due()
         now = timezone.now()
         look = min(due, now + timedelta(seconds=30)) if due else now

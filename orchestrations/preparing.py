@@ -1,29 +1,35 @@
 """Prepare a run: query → snapshot → request bodies in the spool, complete and recorded before anything is sent.
 
 An interrupted preparation is begun anew from the same inputs; nothing has left by then. Rows with personal data
-exist only in the snapshot, in a private folder that goes with the block.
+exist only in the snapshot, in a private folder that goes with the block. A plan ends here; a run that would do what
+its guards forbid waits here until somebody releases it.
 """
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
-from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from destinations.preparation.contract import Context, Issues, Prepared, Progress
+from destinations.preparation.contract import Context, Issues, Piece, Placed, Prepared, Progress, Tally, Target
 from destinations.preparation.errors import PreparationError
+from destinations.services import client_open
 from destinations.specs import get as spec_get
-from orchestrations.choices import RunStage
+from destinations.tiktok.errors import RetryableError, TikTokError
+from orchestrations.audiences.finding import audience_survey
+from orchestrations.audiences.guards import hold_reason
+from orchestrations.audiences.states import engine, state_fetch
+from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.datasets import engine_for
-from orchestrations.finishing import local_error, run_fail, run_finish
+from orchestrations.finishing import local_error, run_fail, run_finish, run_put_off
 from orchestrations.leases import Lease, LeaseLostError, lease_held
-from orchestrations.models import Batch, Run
+from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.sources import QueryCancelledError, Snapshot, SourceError
-from orchestrations.spool import ISSUES, ROWS, Spool, TableWriter, workdir
+from orchestrations.spool import IDS, ISSUES, ROWS, Spool, TableWriter, workdir
+from orchestrations.verdicts import error_record
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +59,10 @@ def run_prepare(run_id: int) -> bool:
             )
         except PreparationError as error:
             run_finish(lease, fatal=local_error("preparation_failed", str(error)))
+        except RetryableError as error:
+            run_put_off(lease, error)
+        except TikTokError as error:
+            run_finish(lease, fatal=error_record(error))
         except DatabaseError:  # the sweeper hands the run on when the database is back
             raise
         except Exception as error:  # whatever it is, another try would end the same way
@@ -68,27 +78,52 @@ def _prepare(lease: Lease) -> bool:
             f"The worker died each of the {MOST_TRIES} times this run was prepared. "
             "Probably the query needs more memory than the machine has: lower HUB_QUERY_MEMORY or select less."
         )
+    _look(run)
     _stage(
         lease,
         RunStage.QUERYING,
         started_at=run.started_at or timezone.now(),
         preparations=run.preparations + 1,
+        failures=0,
     )
     with workdir() as folder:
         work = Path(folder)
-        with engine_for(run.tenant, run.inputs["tables"], work, cancelled=lease.cancelled.is_set) as engine:
-            snapshot = engine.snapshot(run.inputs["sql"], work / "snapshot.parquet", sample=run.sample)
+        with engine_for(run.tenant, run.inputs["tables"], work, cancelled=lease.cancelled.is_set) as source:
+            snapshot = source.snapshot(run.inputs["sql"], work / "snapshot.parquet", sample=run.sample)
         stop_if_asked(lease)
         _stage(lease, RunStage.PREPARING, selected=snapshot.rows)
         batches = Filling(lease, work).fill(snapshot)
+    return _hand_over(lease, batches)
+
+
+def _look(run: Run) -> None:
+    """See what TikTok has of the run's audiences, before the query is run: people are prepared for what is there."""
+    targets = list(RunAudience.objects.filter(run=run).select_related("audience"))
+    if targets and run.credential is not None:
+        with client_open(run.credential) as client:
+            for target in targets:
+                audience_survey(client, target)
+
+
+def _hand_over(lease: Lease, batches: list[Batch]) -> bool:
+    """Record what was prepared, and say who goes on: nobody, somebody who releases the run, or delivery."""
+    run = lease.run
+    hold = hold_reason(run)
+    planned = run.purpose == RunPurpose.PLAN
     with transaction.atomic():
         Batch.objects.filter(run=run).delete()
-        Batch.objects.bulk_create(batches, batch_size=500)
-        _stage(lease, RunStage.DELIVERING, prepared_at=timezone.now())
-    if batches:
+        if not planned:
+            Batch.objects.bulk_create(batches, batch_size=500)
+        _stage(lease, RunStage.DELIVERING, prepared_at=timezone.now(), hold=hold)
+        if hold and not planned:
+            Run.objects.filter(lease.held()).update(status=RunStatus.HELD, lease_until=None, lease_token="")
+    if planned or not (batches or hold):
+        run_finish(lease)
+    elif hold:
+        logger.warning("run %s is held (%s)", run.pk, hold["reason"])
+    else:
         Run.objects.filter(lease.held()).update(lease_until=None, lease_token="")
         return True
-    run_finish(lease)
     return False
 
 
@@ -115,10 +150,13 @@ class Filling:
         self.work = work
         self.spec = spec_get(self.run.inputs["plugin"])
         self.spool = Spool(self.run.spool)
+        self.targets = {t.number: t for t in RunAudience.objects.filter(run=self.run).select_related("audience")}
         self.rows = TableWriter(work, "rows", ROWS)
         self.issues = TableWriter(work, "issues", ISSUES)
+        self.ids = TableWriter(work, "ids", IDS) if self.targets else None
         self.batches: list[Batch] = []
         self.in_events = 0
+        self.tally: dict[str, int] = {}
         self.counts: dict[str, dict[str, int]] = {"reject": {}, "warning": {}, "duplicate": {}}
 
     def fill(self, snapshot: Snapshot) -> list[Batch]:
@@ -128,26 +166,33 @@ class Filling:
             stop_if_asked(self.lease)
             if isinstance(part, Prepared):
                 self._body(part)
+            elif isinstance(part, Placed):
+                self._placed(part)
             elif isinstance(part, Issues):
                 self._issues(part)
+            elif isinstance(part, Tally):
+                self._tally(part)
             elif isinstance(part, Progress):
                 Run.objects.filter(self.lease.held()).update(prepared=part.rows)
-        for table in (self.rows, self.issues):
+        for table in filter(None, (self.rows, self.issues, self.ids)):
             self.spool.table_write(table.name, table.close())
         self._totals(snapshot)
         return self.batches
 
-    def _parts(self, snapshot: Snapshot):  # type: ignore[no-untyped-def]
+    def _parts(self, snapshot: Snapshot) -> Iterator[Piece]:
         context = Context(
             now=int(self.run.started_at.timestamp()) if self.run.started_at else 0,
             time_zone=self.run.inputs["time_zone"],
             default_country=self.run.inputs["country"] or None,
             limits=self.spec.limits,
+            targets=tuple(
+                Target(number, state_fetch(target.audience, self.work), anew=target.anew)
+                for number, target in self.targets.items()
+            ),
+            mode=self.run.inputs.get("sync_mode", ""),
+            work=self.work,
         )
-        with duckdb.connect() as connection:
-            connection.execute(f"SET memory_limit = '{settings.HUB_QUERY_MEMORY}'")
-            connection.execute(f"SET threads = {int(settings.HUB_QUERY_THREADS)}")
-            connection.execute("SET temp_directory = $folder", {"folder": str(self.work / "temp")})
+        with engine(self.work) as connection:
             yield from self.spec.prepare(
                 connection,
                 snapshot.relation(),
@@ -158,20 +203,42 @@ class Filling:
             )
 
     def _body(self, part: Prepared) -> None:
-        self.spool.body_write(part.number, part.body)
-        number = pa.array([part.number] * part.rows.num_rows, pa.int32())
-        self.in_events += part.rows.num_rows
-        self.rows.add(part.rows.append_column("batch", number))
+        if self.run.purpose != RunPurpose.PLAN:
+            self.spool.body_write(part.number, part.body)
         self.batches.append(
             Batch(
                 tenant=self.run.tenant,
                 run=self.run,
                 number=part.number,
+                target=self.targets.get(part.target),
+                kind=part.kind,
+                action=part.action,
+                phase=part.phase,
                 events=part.events,
                 bytes=len(part.body),
                 open_ranges=[[0, part.events]],
             )
         )
+        if not self.targets:
+            self.in_events += part.rows.num_rows
+            self.rows.add(part.rows.append_column("batch", pa.array([part.number] * part.rows.num_rows, pa.int32())))
+
+    def _placed(self, part: Placed) -> None:
+        if part.rows is not None:
+            self.rows.add(part.rows)
+        if part.ids is not None and self.ids is not None:
+            self.ids.add(part.ids)
+
+    def _tally(self, part: Tally) -> None:
+        counts = dict(part.counts)
+        if part.target is None:
+            self.in_events = counts.pop("rows_in_people")
+            self.tally = counts
+            return
+        target = self.targets[part.target]
+        for name in ("before", "added", "removed", "unchanged", "after"):
+            setattr(target, name, counts[name])
+        target.save(update_fields=["before", "added", "removed", "unchanged", "after"])
 
     def _issues(self, part: Issues) -> None:
         self.issues.add(part.table)
@@ -191,6 +258,8 @@ class Filling:
             selected=snapshot.rows,
             prepared=snapshot.rows,
             in_events=self.in_events,
+            people=self.tally.pop("people", None),
+            tally=self.tally,
             rejected=sum(rejected.values()),
             rejected_by_reason=rejected,
             warnings=sum(warned.values()),

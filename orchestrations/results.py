@@ -9,13 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from django.conf import settings
+from django.db.models import Sum
 from django.utils import timezone
 from pyarrow import csv
 
 from destinations.preparation.reasons import REASONS
 from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
-from orchestrations.choices import BatchStatus, RunStatus
-from orchestrations.models import Batch, Run
+from orchestrations.choices import BatchStatus, RunPurpose, RunStatus
+from orchestrations.models import Batch, Run, RunAudience
+from orchestrations.planning import run_plan
 from orchestrations.spool import Spool
 
 REJECT, WARNING, DUPLICATE, REFUSED, UNKNOWN = "reject", "warning", "duplicate", "refused", "unknown"
@@ -36,12 +38,17 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
 
     `selected`, `rejected` and `duplicates` count rows, `warnings` values; `events`, `accepted`, `refused`, `unknown`
     and `unsent` events; `requests` batches, `attempts` HTTP requests. `seconds` runs on until the run has ended.
+
+    Where an audience is kept, an event is an entry of a request: one person to add or remove. `people` are those in the
+    query's result; `added`, `removed` and `unchanged` people are what the run means for its audience (for several ad
+    accounts the sum; `audiences` has each), `valid` rows with a valid id by type. `plan` says what will come of it.
     """
     code = run.inputs.get("settings", {}).get("test_event_code")
     return {
         "run": run.pk,
         "status": run.status,
         "stage": run.stage,
+        "purpose": run.purpose,
         "tenant": run.tenant.slug,
         "orchestration": run.orchestration.name,
         "sample": run.sample,
@@ -62,8 +69,44 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "seconds": _seconds(run),
         "rejected_by_reason": run.rejected_by_reason,
         "warnings_by_reason": run.warnings_by_reason,
+        **_audience_result(run),
+        "hold": run.hold or None,
+        "plan": run_plan(run) if run.prepared_at else None,
         "rejects_file": str(rejects_file) if rejects_file else None,
         "error": error_result(run.error),
+    }
+
+
+def _audience_result(run: Run) -> dict[str, Any]:
+    """Return what a run means for its audiences; nothing where its destination keeps none."""
+    targets = list(RunAudience.objects.filter(run=run).select_related("audience"))
+    if not targets:
+        return {}
+    return {
+        "people": run.people or 0,
+        "added": sum(target.added for target in targets),
+        "removed": sum(target.removed for target in targets),
+        "unchanged": sum(target.unchanged for target in targets),
+        "audience_id": targets[0].audience.audience_id or None,
+        "sync_mode": run.inputs["sync_mode"],
+        "valid": {name.removeprefix("valid_"): number for name, number in run.tally.items()},
+        "audiences": [_target_result(target) for target in targets],
+    }
+
+
+def _target_result(target: RunAudience) -> dict[str, Any]:
+    sums = target.batches.aggregate(**{name: Sum(name) for name in ("accepted", "refused", "unknown")})
+    return {
+        "advertiser_id": target.audience.advertiser_id,
+        "audience_id": target.audience.audience_id or None,
+        "name": target.audience.name,
+        "before": target.before,
+        "added": target.added,
+        "removed": target.removed,
+        "unchanged": target.unchanged,
+        "after": target.after,
+        **{name: number or 0 for name, number in sums.items()},
+        "error": error_result(target.error),
     }
 
 
@@ -204,12 +247,32 @@ def run_text(result: dict[str, Any]) -> str:
     lines = [f"Run {result['run']} of {result['orchestration']} ({result['tenant']}): {label}{seconds}"]
     lines += _counts(result, "rows", ("selected", "in_events", "duplicates", "rejected"), "rejected_by_reason")
     lines += _counts(result, "values", ("warnings",), "warnings_by_reason")
-    lines += _counts(result, "events", ("events", "accepted", "refused", "unknown", "unsent"), None)
+    if "people" in result:
+        lines += _counts(result, "people", ("people", "added", "removed", "unchanged"), None)
+    entries = "entries" if "people" in result else "events"
+    lines += _counts(result, entries, ("events", "accepted", "refused", "unknown", "unsent"), None)
     lines.append(f"  {'requests':<12}{result['requests']:>12,} ({result['attempts']:,} HTTP requests)")
+    lines += _plan_lines(result)
     lines += [
         f"  {name:<12}{result[key]}" for name, key in (("rejects", "rejects_file"), ("note", "note")) if result[key]
     ]
     return "\n".join(lines + _error_lines(result["error"]))
+
+
+def _plan_lines(result: dict[str, Any]) -> list[str]:
+    """Say what will come of a run that has not sent anything."""
+    lines = [f"  {'held':<12}{result['hold']['sentence']}"] if result["hold"] else []
+    plan = result["plan"]
+    if result["purpose"] != RunPurpose.PLAN or plan is None:
+        return lines
+    lines.append(f"  {'sending':<12}about {plan['estimated_seconds']:,.1f} s; nothing was sent")
+    if "floor" in plan:
+        enough = "too few" if plan["below_floor"] else "enough if they are matched"
+        lines.append(
+            f"  {'audience':<12}{plan['predicted_people']:,} people afterwards, {enough} (at least {plan['floor']:,})"
+        )
+        lines.append(f"  {'account':<12}{plan['audiences_used']} of {plan['audiences_limit']} audiences")
+    return lines
 
 
 def _counts(result: dict[str, Any], unit: str, names: tuple[str, ...], reasons: str | None) -> list[str]:

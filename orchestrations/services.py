@@ -1,4 +1,4 @@
-"""Start, cancel and retry runs; see that an orchestration can run before it does."""
+"""Start, release, cancel and retry runs; see that an orchestration can run before it does."""
 
 import logging
 from datetime import datetime
@@ -6,16 +6,36 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from destinations.models import Credential, Destination, destinations_usable_by
 from destinations.specs.base import SettingsError
-from orchestrations.choices import UNFINISHED_RUNS, BatchStatus, QueryStatus, RunStage, RunStatus, RunTrigger
+from orchestrations.audiences.targets import (
+    KEEPING,
+    audience_conflict,
+    audiences_lock,
+    mode_of,
+    overlap_refuse,
+    targets_make,
+)
+from orchestrations.choices import (
+    UNFINISHED_RUNS,
+    BatchStatus,
+    QueryStatus,
+    RunPurpose,
+    RunStage,
+    RunStatus,
+    RunTrigger,
+    SyncMode,
+)
 from orchestrations.doorbell import ring
 from orchestrations.finishing import run_finish
 from orchestrations.leases import lease_held
-from orchestrations.models import Batch, Dataset, Orchestration, Query, Run
+from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from orchestrations.spool import Spool
 from tiktok_hub.tenancy.models import Membership
+from tiktok_hub.tenancy.policies import membership_allows
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +69,25 @@ def orchestration_check(orchestration: Orchestration, membership: Membership | N
         raise ValidationError({"query": f"The query “{query}” is a draft. Activate it first."})
     settings = settings_effective(orchestration)
     columns_check(query, destination.spec, settings)
+    if destination.spec.keeps_audience:
+        audience_check(orchestration, settings)
     return settings
+
+
+def audience_check(orchestration: Orchestration, settings: dict[str, Any]) -> None:
+    """See that the way in which an audience is to follow the query makes sense; raise ValidationError if not."""
+    if orchestration.sync_mode == SyncMode.REPLACE and settings.get("transport") != "file":
+        raise ValidationError(
+            {"sync_mode": "An audience can be replaced only by files. Choose the file transport, or mirror the query."}
+        )
+    other = audience_conflict(orchestration, settings)
+    if other is not None:
+        raise ValidationError(
+            {
+                "settings": f"The orchestration “{other}” keeps the same audience equal to its own query; each would "
+                "undo the other's work. Choose another audience name."
+            }
+        )
 
 
 def columns_check(query: Query, spec: Any, settings: dict[str, Any]) -> Any:
@@ -67,12 +105,13 @@ def run_start(
     trigger: RunTrigger,
     sample: int | None = None,
     slot: datetime | None = None,
+    purpose: RunPurpose = RunPurpose.DELIVER,
 ) -> Run:
     """Queue a run of an orchestration for a member and ring the doorbell once it is committed.
 
-    `sample` limits it to the first rows of the query, `slot` is when a scheduled run was due. Raise PermissionDenied
-    or ValidationError (see `orchestration_check`), also while a credential waits to be reauthorised or another run is
-    not finished.
+    `sample` limits it to the first rows of the query, `slot` is when a scheduled run was due, a run to *plan* sends
+    nothing. Raise PermissionDenied or ValidationError (see `orchestration_check`), also while a credential waits to be
+    reauthorised, or another run of the orchestration or for the same audience is not finished.
     """
     if not orchestration.enabled:
         raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
@@ -80,18 +119,30 @@ def run_start(
     credential = credential_usable(orchestration.destination)
     with transaction.atomic():
         _refuse_overlap(orchestration)
+        audiences = _audiences_free(orchestration, settings)
         run = Run.objects.create(
             tenant=orchestration.tenant,
             orchestration=orchestration,
             credential=credential,
+            purpose=purpose,
             trigger=trigger,
             started_by=membership.user if membership else None,
             sample=sample,
             slot=slot,
-            inputs=_inputs(orchestration, settings),
+            inputs=_inputs(orchestration, settings, sample),
         )
+        targets_make(run, audiences)
         ring(run)
     return run
+
+
+def _audiences_free(orchestration: Orchestration, settings: dict[str, Any]) -> list[Audience]:
+    """Return the audiences a run would be for, while no other run is; none where the destination keeps no audience."""
+    if not orchestration.destination.spec.keeps_audience:
+        return []
+    audiences = audiences_lock(orchestration.tenant, settings)
+    overlap_refuse(audiences)
+    return audiences
 
 
 def credential_usable(destination: Destination) -> Credential:
@@ -114,11 +165,23 @@ def _refuse_overlap(orchestration: Orchestration) -> None:
 
 
 def run_active(orchestration: Orchestration) -> Run | None:
-    """Return the run of an orchestration that keeps another from starting."""
-    return Run.objects.filter(orchestration=orchestration, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).first()
+    """Return the run that keeps another one of an orchestration from starting: its own, or one for its audience."""
+    same = Q(orchestration=orchestration) | Q(audiences__audience__runs__run__orchestration=orchestration)
+    return Run.objects.filter(same, status__in=UNFINISHED_RUNS).first()
 
 
-def _inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict[str, Any]:
+def _inputs(orchestration: Orchestration, settings: dict[str, Any], sample: int | None) -> dict[str, Any]:
+    inputs = _rows_inputs(orchestration, settings)
+    if orchestration.destination.spec.keeps_audience:
+        mode = mode_of(orchestration)
+        # The first rows are not the whole query: who is not among them must not leave for that.
+        inputs["sync_mode"] = SyncMode.ADD if sample and mode in KEEPING else mode
+        inputs["max_removal_percent"] = orchestration.max_removal_percent
+        inputs["when_deleted"] = orchestration.when_deleted
+    return inputs
+
+
+def _rows_inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict[str, Any]:
     return {
         "plugin": orchestration.destination.plugin,
         "settings": settings,
@@ -129,11 +192,41 @@ def _inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict[str,
     }
 
 
+def run_release(*, run: Run, membership: Membership | None) -> Run:
+    """Let a held run do what it has planned.
+
+    Raise ValidationError where it is not held or nothing may be sent now, PermissionDenied for those who may not say
+    so.
+    """
+    if not membership_allows(membership, "orchestrations.release_run"):
+        raise PermissionDenied("Only administrators and operators of this tenant release held runs.")
+    if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
+        raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
+    if not run.orchestration.destination.enabled:
+        raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
+    credential = credential_usable(run.orchestration.destination)
+    with transaction.atomic():
+        released = Run.objects.filter(pk=run.pk, status=RunStatus.HELD).update(
+            status=RunStatus.QUEUED,
+            released_by=membership.user if membership else None,
+            released_at=timezone.now(),
+            credential=credential,
+            lease_until=None,
+            lease_token="",
+        )
+        if not released:
+            raise ValidationError(f"Run {run.pk} is not held.")
+        run.refresh_from_db()
+        ring(run)
+    return run
+
+
 def run_cancel(*, run: Run) -> Run:
     """End a run: at once when no worker holds it, else at the worker's next look, within seconds."""
     if run.status not in UNFINISHED_RUNS:
         raise ValidationError(f"Run {run.pk} has ended already.")
     Run.objects.filter(pk=run.pk).update(cancel_requested=True)
+    Run.objects.filter(pk=run.pk, status=RunStatus.HELD).update(status=RunStatus.QUEUED, lease_token="")
     Run.objects.filter(pk=run.pk, lease_token="").update(lease_until=None)
     with lease_held(run.pk, tuple(RunStage)) as lease:
         if lease is not None:
@@ -152,6 +245,9 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         raise ValidationError(f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to retry.")
     if not run.inputs:
         raise ValidationError(f"Run {run.pk} was never started: there is nothing to retry. Restart it instead.")
+    if run.purpose == RunPurpose.PLAN:
+        raise ValidationError(f"Run {run.pk} was a plan: there is nothing to retry. Plan anew instead.")
+    _refuse_outdated(run)
     if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
         raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
     if not run.orchestration.destination.enabled:
@@ -162,6 +258,9 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         raise ValidationError(f"Everything of run {run.pk} has its verdict: there is nothing to retry.")
     with transaction.atomic():
         _refuse_overlap(run.orchestration)
+        targets = RunAudience.objects.filter(run=run)
+        overlap_refuse(list(Audience.objects.select_for_update().filter(runs__in=targets)))
+        targets.update(error={}, folded=False)
         batches.update(
             status=BatchStatus.PENDING,
             unknown=0,
@@ -180,6 +279,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
             bisections=0,
             refused_alike={},
             preparations=0,
+            failures=0,
             error={},
             cancel_requested=False,
             finished_at=None,
@@ -190,6 +290,16 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         ring(run)
     run.refresh_from_db()
     return run
+
+
+def _refuse_outdated(run: Run) -> None:
+    """Keep an old run from undoing what a later one did to the same audience."""
+    mine = RunAudience.objects.filter(run=run).values("audience")
+    later = RunAudience.objects.filter(audience__in=mine, folded=True, run__created_at__gt=run.created_at).first()
+    if later is not None:
+        raise ValidationError(
+            f"Run {later.run_id} has changed the same audience since. Start a new run: it sends what is still missing."
+        )
 
 
 def orchestration_delete(*, orchestration: Orchestration) -> None:

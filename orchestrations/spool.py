@@ -4,9 +4,11 @@ It holds digests and never raw e-mail addresses or phone numbers:
 
 - `<n>.zst`         one complete request body, zstd-compressed,
 - `rows.parquet`    which row went where: `batch int32, position int32, row int64`,
-- `issues.parquet`  `row int64, field, reason, value (masked), level (reject | warning | duplicate)`.
+- `issues.parquet`  `row int64, field, reason, value (masked), level (reject | warning | duplicate)`,
+- `ids.parquet`     which id of an audience is in which request: `batch, position, kind, digest, person`.
 """
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,11 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-ROWS = pa.schema([("batch", pa.int32()), ("position", pa.int32()), ("row", pa.int64())])
+from destinations.preparation.contract import PLACED_IDS_SCHEMA as IDS
+from destinations.preparation.contract import PLACED_ROWS_SCHEMA as ROWS
+
+__all__ = ["IDS", "ISSUES", "ROWS", "Spool", "SpoolError", "TableWriter", "workdir"]
+
 ISSUES = pa.schema(
     [
         ("row", pa.int64()),
@@ -68,7 +74,7 @@ class Spool:
         return f"{self.prefix}/{number:06d}.zst"
 
     def table_write(self, name: str, source: Path) -> None:
-        """Store a finished Parquet file as `rows` or `issues`."""
+        """Store a finished Parquet file as `rows`, `issues` or `ids`."""
         with source.open("rb") as file:
             default_storage.save(f"{self.prefix}/{name}.parquet", File(file))
 
@@ -79,6 +85,11 @@ class Spool:
             return
         with default_storage.open(path) as file:
             yield from pq.ParquetFile(file).iter_batches(batch_size=20_000, columns=columns)
+
+    def table_fetch(self, name: str, target: Path) -> None:
+        """Copy a table out of storage, for an engine to read."""
+        with default_storage.open(f"{self.prefix}/{name}.parquet") as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file)
 
     def clear(self) -> None:
         """Delete everything of this run."""

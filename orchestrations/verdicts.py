@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from destinations.preparation.contract import APPLY, UPLOAD
 from destinations.tiktok.client import Answer
 from destinations.tiktok.errors import RejectedError, RetryableError, TikTokError
 from orchestrations.choices import BatchStatus
@@ -24,6 +25,7 @@ from orchestrations.models import Batch
 
 RUN_BUDGET = 512  # requests spent on bisection in one run
 ALIKE_LIMIT = 3  # batches whose first halves are refused with the same words
+WHOLE = (UPLOAD, APPLY)  # kinds of requests that have no parts which could be sent apart
 THROTTLES = 30  # how often in a row a batch is put off before it counts as not sent
 
 
@@ -78,7 +80,7 @@ def verdict_apply(batch: Batch, outcome: Outcome, *, now: datetime, ladder: list
         return _accepted(batch, outcome)
     batch.request_id, batch.code, batch.message = error.request_id, error.code, error.message
     batch.error = error_record(error)
-    if isinstance(error, RejectedError):
+    if isinstance(error, RejectedError) and batch.kind not in WHOLE:
         return _refused(batch, outcome.shipment, error)
     if isinstance(error, RetryableError):
         return _retry(batch, error, now, ladder)
@@ -187,7 +189,7 @@ def _range_done(batch: Batch, shipment: Shipment) -> None:
     batch.open_ranges = [r for r in batch.open_ranges if r[0] != shipment.start]
     if batch.open_ranges:
         batch.status = BatchStatus.SENDING
-    elif batch.refused == batch.events:
+    elif batch.refused and batch.refused == batch.events:
         batch.status = BatchStatus.REFUSED
     elif batch.refused:
         batch.status = BatchStatus.PARTLY

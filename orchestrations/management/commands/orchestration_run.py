@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from orchestrations.choices import RunTrigger
+from orchestrations.choices import RunPurpose, RunTrigger
 from orchestrations.management.running import EXIT_HELP, RunCommand, interruptible, positive_int
 from orchestrations.services import run_start
 from tiktok_hub.hub.services import services_running
@@ -25,6 +25,9 @@ class Command(RunCommand):
         parser.add_argument("tenant", metavar="TENANT", help="the tenant's short name, as in its addresses")
         parser.add_argument("name", metavar="NAME", help="the orchestration's name")
         parser.add_argument("--sample", type=positive_int, metavar="N", help="send the first N rows only")
+        parser.add_argument(
+            "--plan", action="store_true", help="say what a run would do, and send nothing; always waits"
+        )
         self.wait_arguments(parser)
         self.result_arguments(parser)
 
@@ -34,15 +37,17 @@ class Command(RunCommand):
         with tenant_scope(tenant), interruptible(self) as state:
             orchestration = self.orchestration(options["name"])
             membership = self.membership(tenant, options["user"])
-            with services_running() if options["wait"] else nullcontext() as started:
+            waits = options["wait"] or options["plan"]
+            with services_running() if waits else nullcontext() as started:
                 run = run_start(
                     orchestration=orchestration,
                     membership=membership,
                     trigger=RunTrigger.COMMAND,
                     sample=options["sample"],
+                    purpose=RunPurpose.PLAN if options["plan"] else RunPurpose.DELIVER,
                 )
                 state.update(run=run, started=started)
-                if not options["wait"]:
+                if not waits:
                     return self.tell_queued(run)
                 self.wait(run, timeout=options["timeout"], started=started)
                 return self.tell(run, rejects=options["rejects"])

@@ -1,0 +1,81 @@
+"""Which audiences a run is for: one per ad account of its destination."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+
+from destinations.specs.audiences import advertisers
+from destinations.specs.base import SettingsError
+from orchestrations.choices import UNFINISHED_RUNS, SyncMode
+from orchestrations.models import Audience, Orchestration, Run, RunAudience
+from tiktok_hub.tenancy.models import Tenant
+
+KEEPING = (SyncMode.MIRROR, SyncMode.REPLACE)
+"""Modes in which the audience equals the query's result, so that two orchestrations would undo each other's work."""
+
+
+def audience_keys(settings: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what tells the audiences of effective settings apart, one per ad account."""
+    name, transport = str(settings.get("audience_name") or ""), str(settings.get("transport") or "")
+    return [{"advertiser_id": value, "name": name, "transport": transport} for value in advertisers(settings)]
+
+
+def audiences_lock(tenant: Tenant, settings: Mapping[str, Any]) -> list[Audience]:
+    """Return the audiences of effective settings, made where they are new, locked until the transaction ends."""
+    for key in audience_keys(settings):
+        Audience.objects.get_or_create(defaults=None, tenant=tenant, **key)
+    return list(Audience.objects.select_for_update().filter(_any(audience_keys(settings))).order_by("pk"))
+
+
+def overlap_refuse(audiences: list[Audience]) -> None:
+    """Raise ValidationError while an unfinished run is for one of these audiences."""
+    busy = RunAudience.objects.filter(audience__in=audiences, run__status__in=UNFINISHED_RUNS).first()
+    if busy is not None:
+        raise ValidationError(
+            f"Run {busy.run_id} is not finished yet and is for the same audience, “{busy.audience.name}”. "
+            "Wait for it, or cancel it."
+        )
+
+
+def targets_make(run: Run, audiences: list[Audience]) -> None:
+    """Note which audiences a run is for, in the order of the destination's ad accounts."""
+    order = advertisers(run.inputs["settings"])
+    for audience in sorted(audiences, key=lambda each: order.index(each.advertiser_id)):
+        number = order.index(audience.advertiser_id) + 1
+        RunAudience.objects.create(tenant=run.tenant, run=run, audience=audience, number=number)
+
+
+def audience_conflict(orchestration: Orchestration, settings: Mapping[str, Any]) -> Orchestration | None:
+    """Return another orchestration of the tenant that keeps one of the same audiences, where both keep it equal."""
+    mine = {tuple(key.values()) for key in audience_keys(settings)}
+    if mode_of(orchestration) not in KEEPING:
+        return None
+    others = Orchestration.objects.select_related("destination").exclude(pk=orchestration.pk)
+    for other in others.filter(destination__plugin=orchestration.destination.plugin):
+        theirs = {tuple(key.values()) for key in audience_keys(_effective(other))}
+        if mode_of(other) in KEEPING and mine & theirs:
+            return other
+    return None
+
+
+def _effective(orchestration: Orchestration) -> dict[str, Any]:
+    """Return an orchestration's effective settings; nothing where it could not run with them."""
+    merged = {**orchestration.destination.settings, **orchestration.settings}
+    try:
+        return orchestration.destination.spec.settings_clean(merged, stage="orchestration")
+    except SettingsError:
+        return {}
+
+
+def mode_of(orchestration: Orchestration) -> str:
+    """Return how the audience follows the query; it mirrors it where nobody said otherwise."""
+    return orchestration.sync_mode or SyncMode.MIRROR
+
+
+def _any(keys: list[dict[str, str]]) -> Q:
+    found = Q(pk__in=[])
+    for key in keys:
+        found |= Q(**key)
+    return found
