@@ -5,13 +5,15 @@ from typing import Any
 
 import orjson
 
+from destinations.preparation.audiences import body_addressed, body_slice, prepare
 from destinations.preparation.fields import Field, Kind, Required
-from destinations.specs.base import Parcel, Setting, SettingKind, SettingRequired
+from destinations.specs.base import Limits, Parcel, Setting, SettingKind, SettingRequired, Spec
 from destinations.tiktok.audience_calls import (
     NAME_LENGTH,
     file_audience_create,
     file_audience_update,
     file_upload,
+    mapping_send,
 )
 from destinations.tiktok.client import Answer, TikTokClient
 from destinations.tiktok.errors import ConfigurationError
@@ -62,7 +64,7 @@ SETTINGS = (
         "transport",
         "Transport",
         SettingKind.CHOICE,
-        help="Streaming sends who comes and who goes. Files are taken only while 1,000 members are matched.",
+        help="Streaming sends who joins and who leaves. Files are taken only while 1,000 members are matched.",
         choices=((STREAMING, "Streaming"), (FILE, "File upload")),
         default=STREAMING,
     ),
@@ -102,10 +104,10 @@ def _identity(word: str, kind: Kind, label: str, sentence: str) -> Field:
 
 
 FIELDS = (
-    _identity(EMAIL, Kind.EMAIL, "E-mail", "Hashed here, or already a SHA-256 hash."),
+    _identity(EMAIL, Kind.EMAIL, "E-mail", "Hashed here, or already hashed."),
     _identity(PHONE, Kind.PHONE, "Phone", "With country code, or with a country. Hashed here, or already hashed."),
-    _identity(IDFA, Kind.TEXT, "IDFA", "Advertising id of an Apple device. Hashed here, or already hashed."),
-    _identity(AAID, Kind.TEXT, "AAID", "Advertising id of an Android device. Hashed here, or already hashed."),
+    _identity(IDFA, Kind.DEVICE_ID, "IDFA", "Advertising id of an Apple device. Hashed here, or already hashed."),
+    _identity(AAID, Kind.DEVICE_ID, "AAID", "Advertising id of an Android device. Hashed here, or already hashed."),
     Field("country", None, Kind.COUNTRY, "Country", "Two letters; for phones without country code.", (PHONE,)),
 )
 
@@ -125,6 +127,13 @@ def calculate_type(settings: Mapping[str, Any]) -> str:
 def send(client: TikTokClient, parcel: Parcel) -> Answer:
     """Send one request of an audience: people to add or delete, a file, or what is to be done with files."""
     return _SENDERS[parcel.kind](client, parcel)
+
+
+def _mapping(client: TikTokClient, parcel: Parcel) -> Answer:
+    if not parcel.audience_id:
+        raise _missing(parcel)
+    body = body_addressed(parcel.body, advertiser_id=parcel.advertiser_id, audience_id=parcel.audience_id)
+    return mapping_send(client, body, advertiser_id=parcel.advertiser_id)
 
 
 def _upload(client: TikTokClient, parcel: Parcel) -> Answer:
@@ -161,6 +170,26 @@ def _missing(parcel: Parcel) -> ConfigurationError:
 
 
 _SENDERS: dict[str, Callable[[TikTokClient, Parcel], Answer]] = {
+    "mapping": _mapping,
     "upload": _upload,
     "apply": _apply,
 }
+
+SPEC = Spec(
+    key="tiktok-ads",
+    label="TikTok Ads",
+    description="Keeps a custom audience equal to the result of a query, for targeting and lookalikes.",
+    credential_type="tiktok",
+    settings=SETTINGS,
+    fields=FIELDS,
+    # 10,000 people: Braze's documentation of the same endpoint. Bytes: assumed, TikTok states no limit.
+    limits=Limits(rows_per_request=10_000, bytes_per_request=1_000_000),
+    checks=("token", "advertiser", "status", "role", "audience_read", "audience_write"),
+    prepare=prepare,
+    send=send,
+    body_slice=body_slice,
+    kinds_setting="user_id_types",
+    keeps_audience=True,
+    one_of_sentence="Nobody can be recognised: at least one of the columns {columns} is needed.",
+    ignored_sentence="Column {column} is ignored: the User ID type is {sources}.",
+)
