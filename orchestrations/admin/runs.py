@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -18,17 +18,22 @@ from orchestrations.admin.charts import PLAIN, throughput_chart
 from orchestrations.admin.mapping import settings_shown
 from orchestrations.admin.progress import (
     events_sum,
+    keeps_audience,
     reasons,
     rows_sum,
     run_funnel,
     run_progress,
     run_steps,
+    unit_of,
+    waits_for_release,
 )
+from orchestrations.admin.run_people import people_shown
+from orchestrations.admin.run_plans import RELEASE, hold_shown, plan_shown
 from orchestrations.admin.troubles import run_trouble
-from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunStatus, RunTrigger
-from orchestrations.models import Batch, Run
+from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunPurpose, RunStatus, RunTrigger, SyncMode
+from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING, run_issues_csv
-from orchestrations.services import AGAIN, run_cancel, run_retry, run_start
+from orchestrations.services import AGAIN, run_cancel, run_release, run_retry, run_start
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
@@ -39,15 +44,20 @@ from tiktok_hub.tenancy.scope import tenant_scope
 BATCHES_PER_PAGE = 25
 CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
 VIEW, OPERATE, DOWNLOAD = "orchestrations.view_run", "orchestrations.run_orchestration", "orchestrations.download_run"
+KINDS = {"plan": "primary", "sample": "info"}  # colours of the labels that tell special runs from the others
 
 
 @admin.register(Run, site=tenant_site)
 class RunAdmin(OwnPageAdmin):
     """What became of the orchestrations; runs are started, never typed in or deleted."""
 
-    list_display = ("state", "of", "who", "selected_rows", "accepted_events", "rejected_rows", "took", "started")
+    list_display = (
+        *("state", "of", "kind", "who"),
+        *("selected_rows", "accepted_events", "rejected_rows"),
+        *("took", "started"),
+    )
     list_display_links = ("state", "of")
-    list_filter = ("status", ("orchestration", RelatedOnlyFieldListFilter))
+    list_filter = ("status", "purpose", ("orchestration", RelatedOnlyFieldListFilter))
     list_per_page = 50
     search_fields = ("orchestration__name",)
     search_help_text = "Name of the orchestration"
@@ -59,7 +69,7 @@ class RunAdmin(OwnPageAdmin):
         runs = (
             super().get_queryset(request).filter(orchestration__destination__in=destinations_usable_by(member(request)))
         )
-        related = ("tenant", "orchestration__query", "orchestration__destination", "started_by")
+        related = ("tenant", "orchestration__query", "orchestration__destination", "started_by", "released_by")
         return runs.select_related(*related)
 
     @shown("Status", ordering="status", label=COLOURS)
@@ -69,8 +79,15 @@ class RunAdmin(OwnPageAdmin):
 
     @shown("Orchestration", ordering="orchestration__name")
     def of(self, run: Run) -> str:
-        """Name the orchestration, and say when it was a sample."""
-        return f"{run.orchestration} · sample of {run.sample}" if run.sample else str(run.orchestration)
+        """Name the orchestration."""
+        return str(run.orchestration)
+
+    @shown("Kind", ordering="purpose", label=KINDS)
+    def kind(self, run: Run) -> tuple[str, str] | str:
+        """Tell plans and samples from the others."""
+        if run.purpose == RunPurpose.PLAN:
+            return "plan", "Plan"
+        return ("sample", f"Sample of {run.sample}") if run.sample else ""
 
     @shown("Started by")
     def who(self, run: Run) -> str:
@@ -84,7 +101,7 @@ class RunAdmin(OwnPageAdmin):
 
     @shown("Accepted", ordering="accepted")
     def accepted_events(self, run: Run) -> str:
-        """Return how many events TikTok holds."""
+        """Return how many events, or entries for audiences, TikTok has accepted."""
         return count(run.accepted)
 
     @shown("Rejected", ordering="rejected")
@@ -120,6 +137,8 @@ class RunAdmin(OwnPageAdmin):
             self.object_page("live/", self.live, name="live", permission=VIEW),
             self.object_page("batches/", self.batches, name="batches", permission=VIEW),
             self.object_page("issues.csv", self.issues, name="issues", permission=DOWNLOAD),
+            self.object_page("release/", self.release, name="release", permission=RELEASE, method="POST"),
+            self.object_page("start/", self.start, name="start", permission=OPERATE, method="POST"),
             self.object_page("cancel/", self.cancel, name="cancel", permission=OPERATE, method="POST"),
             self.object_page("retry/", self.retry, name="retry", permission=OPERATE, method="POST"),
             self.object_page("restart/", self.restart, name="restart", permission=OPERATE, method="POST"),
@@ -131,6 +150,7 @@ class RunAdmin(OwnPageAdmin):
         """Show the run."""
         run = self.object_or_404(request, object_id)
         context = self.live_context(request, run) | self.batch_context(request, run)
+        context["sync_mode"] = SyncMode(run.inputs["sync_mode"]).label if keeps_audience(run) else ""
         context["settings"] = settings_shown(run.orchestration.destination.spec, run.inputs.get("settings", {}))
         return self.page(request, "orchestrations/run/page.html", title=str(run), original=run, **context)
 
@@ -143,26 +163,41 @@ class RunAdmin(OwnPageAdmin):
 
     def live_context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
         """Return what the moving part shows."""
-        operates = request.user.has_perm(OPERATE)
-        again = run.prepared_at is None or Batch.objects.filter(run=run, status__in=AGAIN).exists()
-        retryable = {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}
+        chart = run.is_finished and not keeps_audience(run)  # of an audience, requests leave one after another
         return {
             "run": run,
+            "planned": run.purpose == RunPurpose.PLAN,
+            "unit": unit_of(run),
+            "keeps_audience": keeps_audience(run),
+            "every": "5s" if run.status == RunStatus.HELD else "1s",
             "steps": run_steps(run),
             "progress": run_progress(run),
             "rows": rows_sum(run),
             "events": events_sum(run),
             "funnel": run_funnel(run),
+            "people": people_shown(run, request),
+            "plan": plan_shown(run),
+            "hold": hold_shown(run, request),
             "rejects": reasons(run.rejected_by_reason),
             "warned": reasons(run.warnings_by_reason),
             "trouble": run_trouble(run, request),
-            "throughput": throughput_chart(run) if run.is_finished else "",
+            "throughput": throughput_chart(run) if chart else "",
             "chart_options": PLAIN,
-            "can_cancel": operates and run.status in UNFINISHED_RUNS and not run.cancel_requested,
-            "can_retry": operates and run.is_finished and run.status in retryable and again and run.inputs,
-            "can_restart": operates and run.is_finished,
             "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at is not None,
             "has_issues": bool(run.rejected or run.warnings or run.duplicates or run.refused or run.unknown),
+            **self.buttons(request, run),
+        }
+
+    def buttons(self, request: HttpRequest, run: Run) -> dict[str, bool]:
+        """Return which buttons make sense for this person; what nobody released is not retried, but started anew."""
+        operates = request.user.has_perm(OPERATE)
+        ended_early = run.status in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS)
+        again = run.prepared_at is None or Batch.objects.filter(run=run, status__in=AGAIN).exists()
+        retried = run.purpose == RunPurpose.DELIVER and bool(run.inputs) and not waits_for_release(run)
+        return {
+            "can_cancel": operates and run.status in UNFINISHED_RUNS and not run.cancel_requested,
+            "can_retry": operates and run.is_finished and ended_early and retried and again,
+            "can_restart": operates and run.is_finished,
         }
 
     def batches(self, request: HttpRequest, run: Run) -> HttpResponse:
@@ -172,7 +207,7 @@ class RunAdmin(OwnPageAdmin):
     def batch_context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
         """Return one page of batches, perhaps of one status only; TikTok's own words for administrators only."""
         status = request.GET.get("status", "")
-        batches = Batch.objects.filter(run=run)
+        batches = Batch.objects.filter(run=run).select_related("target__audience")
         present = set(batches.order_by().values_list("status", flat=True).distinct())
         if status in BatchStatus.values:
             batches = batches.filter(status=status)
@@ -182,6 +217,10 @@ class RunAdmin(OwnPageAdmin):
             "page_obj": Paginator(batches.defer(*columns), BATCHES_PER_PAGE).get_page(request.GET.get("page")),
             "statuses": [(value, label) for value, label in BatchStatus.choices if value in present],
             "status": status,
+            "unit": unit_of(run),
+            "keeps_audience": keeps_audience(run),
+            "several": keeps_audience(run) and RunAudience.objects.filter(run=run).count() > 1,
+            "every": "5s" if run.status == RunStatus.HELD else "3s",
             "raw": is_admin(member(request)),
         }
 
@@ -205,13 +244,27 @@ class RunAdmin(OwnPageAdmin):
         attempt(request, lambda: run_retry(run=run, membership=member(request)))
         return back(self.url("change", run))
 
+    def release(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Let a held run do what it has planned."""
+        if attempt(request, lambda: run_release(run=run, membership=member(request))):
+            messages.success(request, f"Run {run.pk} is released and goes on.")
+        return back(self.url("change", run))
+
     def restart(self, request: HttpRequest, run: Run) -> HttpResponse:
-        """Start a new run with the present configuration."""
+        """Start a new run with the present configuration, or plan anew."""
+        return self.another(request, run, RunPurpose(run.purpose))
+
+    def start(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Do what was planned: start a run that sends."""
+        return self.another(request, run, RunPurpose.DELIVER)
+
+    def another(self, request: HttpRequest, run: Run, purpose: RunPurpose) -> HttpResponse:
+        """Start one more run of the same orchestration and show it, or say why it cannot be."""
         started = attempt(
             request,
             lambda: run_start(
                 orchestration=run.orchestration, membership=member(request), trigger=RunTrigger.MANUAL,
-                sample=run.sample,
+                sample=run.sample, purpose=purpose,
             ),
         )  # fmt: skip
         return back(self.url("change", started or run))
