@@ -13,8 +13,9 @@ from unfold.views import ChangeList
 from destinations.models import destinations_usable_by
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.charts import sparkline
+from orchestrations.admin.keeping import keeping_shown
 from orchestrations.admin.mapping import Mapped, columns_map, destination_target, settings_shown
-from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunStatus, RunTrigger
+from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunPurpose, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationForm, ScheduleForm
 from orchestrations.models import Orchestration, Run, Schedule
 from orchestrations.scheduling import schedule_save, schedule_stands, schedule_switch
@@ -56,8 +57,9 @@ class OrchestrationAdmin(OwnPageAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Orchestration]:
-        """Return the orchestrations whose destination is open to this person, with their last run."""
-        last = Run.objects.filter(orchestration=OuterRef("pk")).order_by("-created_at")
+        """Return the orchestrations whose destination is open to this person, with their last run that was no plan."""
+        runs = Run.objects.filter(orchestration=OuterRef("pk"), purpose=RunPurpose.DELIVER)
+        last = runs.order_by("-created_at")
         return (  # type: ignore[no-any-return]
             super()
             .get_queryset(request)
@@ -110,6 +112,7 @@ class OrchestrationAdmin(OwnPageAdmin):
             self.list_page("schedule/", self.schedule_fragment, name="schedule", permissions=WRITE),
             self.object_page("", self.detail, name="detail", permission=VIEW),
             self.object_page("run/", self.run, name="run", permission=OPERATE, method="POST"),
+            self.object_page("plan/", self.plan, name="plan", permission=OPERATE, method="POST"),
             self.object_page("switch/", self.switch, name="switch", permission=CHANGE, method="POST"),
             self.object_page("pause/", self.pause, name="pause", permission=CHANGE, method="POST"),
         ]
@@ -168,11 +171,12 @@ class OrchestrationAdmin(OwnPageAdmin):
         schedule: Schedule | None = getattr(orchestration, "schedule", None)
         return self.page(
             request, "orchestrations/orchestration/detail.html", title=str(orchestration), original=orchestration,
-            orchestration=orchestration, runs=runs, spark=sparkline(runs), samples=SAMPLES,
+            orchestration=orchestration, runs=runs, samples=SAMPLES,
+            spark=sparkline([run for run in runs if run.purpose == RunPurpose.DELIVER]),
             schedule=schedule, stands=schedule is None or schedule_stands(schedule),
             test_event_code=effective.get("test_event_code"),
             settings=settings_shown(orchestration.destination.spec, effective),
-            mapped=orchestration_mapped(orchestration),
+            mapped=orchestration_mapped(orchestration), keeping=keeping_shown(orchestration, request),
             active=next((run for run in runs if run.status in UNFINISHED_RUNS), None),
         )  # fmt: skip
 
@@ -180,11 +184,18 @@ class OrchestrationAdmin(OwnPageAdmin):
         """Start a run, of everything or of a sample."""
         typed = request.POST.get("sample", "")
         sample = int(typed) if typed in {str(each) for each in SAMPLES} else None
+        return self.start(request, orchestration, sample=sample)
+
+    def plan(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
+        """Start a run that says what would happen and sends nothing."""
+        return self.start(request, orchestration, purpose=RunPurpose.PLAN)
+
+    def start(self, request: HttpRequest, orchestration: Orchestration, **options: Any) -> HttpResponse:
+        """Start a run and show it, or say why it cannot be."""
+        who = member(request)
         started = attempt(
             request,
-            lambda: run_start(
-                orchestration=orchestration, membership=member(request), trigger=RunTrigger.MANUAL, sample=sample
-            ),
+            lambda: run_start(orchestration=orchestration, membership=who, trigger=RunTrigger.MANUAL, **options),
         )
         if started is None:
             return back(self.url("detail", orchestration))

@@ -4,7 +4,7 @@ import pytest
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
-from orchestrations.choices import RunStatus
+from orchestrations.choices import RunPurpose, RunStatus
 from orchestrations.models import Orchestration, Run
 from tests.orchestrations.admin.conftest import text
 from tests.orchestrations.conftest import ACCOUNTS
@@ -59,6 +59,26 @@ def test_run_now_starts_a_run_and_shows_it(ready, person):
 def test_sample_sends_ten_or_a_hundred_rows(ready, person, asked, sample):
     person("bea").post(page_of(ready, "run/"), {"sample": asked})
     assert [run.sample for run in runs_of(ready)] == [sample]
+
+
+def test_plan_starts_a_run_that_sends_nothing_and_shows_it(ready, person):
+    response = person("bea").post(page_of(ready, "plan/"))
+    (run,) = runs_of(ready)
+    assert run.purpose == RunPurpose.PLAN
+    assert response.url == f"/acme/orchestrations/run/{run.pk}/change/"
+
+
+def test_plan_wants_a_post_and_the_permission(ready, person):
+    assert person("ada").get(page_of(ready, "plan/")).status_code == 405
+    assert person("rita").post(page_of(ready, "plan/")).status_code == 403
+    assert "plan-run" not in text(person("rita").get(page_of(ready)))
+
+
+def test_the_last_run_in_the_list_is_no_plan(ready, person):
+    with tenant_scope(ready.tenant):
+        Run.objects.create(tenant=ready.tenant, orchestration=ready, status=RunStatus.FAILED)
+        Run.objects.create(tenant=ready.tenant, orchestration=ready, purpose=RunPurpose.PLAN)
+    assert "Failed" in text(person("bea").get(BASE)).partition("result_list")[2]
 
 
 def test_run_now_says_why_it_cannot_start(ready, person):
