@@ -13,7 +13,7 @@ from destinations.models import Credential, Destination
 from orchestrations.choices import BatchStatus, QueryStatus, RunPurpose, RunStage, RunStatus
 from orchestrations.models import Audience, Batch, Orchestration, Query, Run, RunAudience
 from tests.orchestrations.admin.conftest import text
-from tests.orchestrations.conftest import ACCOUNTS
+from tests.orchestrations.conftest import ACCOUNTS, run_through
 from tiktok_hub.tenancy.scope import tenant_scope
 
 ADVERTISER = ACCOUNTS["acme"][1]
@@ -39,7 +39,7 @@ def loyal(acme) -> Orchestration:
             status=QueryStatus.ACTIVE,
         )  # fmt: skip
         credential = Credential.objects.create(
-            tenant=acme, name="ads", type=CredentialType.AUDIENCES, access_token=ACCOUNTS["acme"][0],
+            tenant=acme, name="ads", type=CredentialType.AUDIENCES, access_token="emulator-token-audiences",
             status=CredentialStatus.AUTHORISED,
         )  # fmt: skip
         destination = Destination.objects.create(
@@ -257,6 +257,20 @@ def test_run_now_on_a_plan_starts_a_run_that_sends(plan, person):
     _, started = runs_of(plan.orchestration)
     assert (started.purpose, started.sample) == (RunPurpose.DELIVER, None)
     assert response.url == address(started)
+
+
+def test_a_plan_that_really_ran_is_followed_by_a_run_that_does_it(emulator, loyal, person):
+    browser = person("bea")
+    browser.post(f"/acme/orchestrations/orchestration/{loyal.pk}/plan/")
+    with tenant_scope(loyal.tenant):
+        plan = run_through(runs_of(loyal)[0])
+    assert "<dt>To add</dt><dd>+1</dd>" in page_of(browser, plan)
+    browser.post(address(plan, "start/"))
+    with tenant_scope(loyal.tenant):
+        run = run_through(runs_of(loyal)[1])
+    page = page_of(browser, run)
+    assert "<dt>Added</dt><dd>+1</dd>" in page
+    assert page.count("adds up") == 3
 
 
 def test_plan_again_plans(plan, person):
