@@ -119,7 +119,12 @@ class Applier:
         fields["query"] = Query.objects.get(name=fields["query"])
         fields["destination"] = Destination.objects.get(name=fields["destination"])
         fields["settings"] = settings_revealed(fields["settings"])
-        schedule = fields.pop("schedule")
+        schedule, guard = fields.pop("schedule"), fields.pop("guard")
+        if guard is not None:
+            fields["max_removal_percent"], fields["when_deleted"] = (
+                guard["max_removal_percent"],
+                guard["audience_deleted"],
+            )
         row = row or Orchestration(tenant=self.tenant, name=change.name)
         _store(row, fields)
         if change.touches("schedule"):

@@ -24,6 +24,7 @@ from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.schedules import ScheduleError
 from orchestrations.scheduling import Wish
 from orchestrations.spool import workdir
+from tiktok_hub.configuration.audiences import audience_conflicts, following_read
 from tiktok_hub.configuration.differ import Difference, difference
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem, did_you_mean
 from tiktok_hub.configuration.reading import Document, Item, documents_read
@@ -140,6 +141,7 @@ class Checker:
                     before = len(self.problems)
                     plan.wanted[section.name][item.name] = self._fields(item)
                     item.is_whole = len(self.problems) == before
+        self.problems += audience_conflicts(self._items("orchestrations"), plan.names("orchestrations"), plan.fields)
         plan.difference = difference(plan.present, plan.wanted)
         if plan.difference:
             with tenant_scope(plan.tenant) if plan.tenant else nullcontext():
@@ -270,6 +272,7 @@ class Checker:
         merged = {**settings_revealed(destination["settings"]), **own}
         cleaned = self._settings(item, spec, merged, "orchestration")
         fields["settings"] = {name: cleaned[name] for name in own if name in cleaned}
+        fields |= following_read(item, spec, cleaned, self.problems)
         if fields["schedule"] is not None:
             fields["schedule"] = self._schedule(item, fields["schedule"])
         return fields

@@ -11,7 +11,7 @@ from typing import Any
 
 from destinations import specs
 from destinations.choices import CredentialType
-from orchestrations.choices import MissedRuns, QueryStatus, ScheduleOverlap
+from orchestrations.choices import AudienceDeleted, MissedRuns, QueryStatus, ScheduleOverlap, SyncMode
 from tiktok_hub.tenancy.choices import Policy
 
 
@@ -86,6 +86,16 @@ SCHEDULE = Key("schedule", Kind.MAPPING, default=None, keys=(
     Key("enabled", Kind.BOOLEAN, default=True),
 ))  # fmt: skip
 
+# Both only for destinations that keep an audience, where an empty mode is the first one.
+SYNC_MODE = Key("sync_mode", Kind.WORD, default="", words=lambda: list(SyncMode.values))
+GUARD = Key("guard", Kind.MAPPING, default=None, keys=(
+    Key("max_removal_percent", default="30"),
+    Key(
+        "audience_deleted", Kind.WORD, default=AudienceDeleted.RECREATE.value,
+        words=lambda: list(AudienceDeleted.values),
+    ),
+))  # fmt: skip
+
 TENANT = Section(
     "tenant", "tenant",
     (Key("slug", required=True), Key("name"), Key("time_zone"), Key("default_country")),
@@ -128,7 +138,7 @@ SECTIONS = (
         NAME, DESCRIPTION,
         Key("query", Kind.REFERENCE, required=True, section="queries"),
         Key("destination", Kind.REFERENCE, required=True, section="destinations"),
-        ENABLED, SETTINGS, SCHEDULE,
+        ENABLED, SETTINGS, SYNC_MODE, GUARD, SCHEDULE,
     )),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from destinations.models import Credential, Destination
 from destinations.specs.base import SettingsError, Spec
-from orchestrations.choices import ScheduleKind
+from orchestrations.choices import ScheduleKind, SyncMode
 from orchestrations.models import Dataset, Orchestration, Query, Schedule
 from tiktok_hub.crypto import Secret, SecretUnreadableError
 from tiktok_hub.tenancy.models import Membership, Tenant
@@ -91,8 +91,17 @@ def _orchestration(row: Orchestration) -> dict[str, Any]:
         "destination": row.destination.name,
         "enabled": row.enabled,
         "settings": settings_hidden(row.destination.spec, row.settings),
+        **_following(row),
         "schedule": _schedule(getattr(row, "schedule", None)),
     }
+
+
+def _following(row: Orchestration) -> dict[str, Any]:
+    """Describe how the audience follows the query; nothing where there is none."""
+    if not row.destination.spec.keeps_audience:
+        return {"sync_mode": "", "guard": None}
+    guard = {"max_removal_percent": row.max_removal_percent, "audience_deleted": row.when_deleted}
+    return {"sync_mode": row.sync_mode or SyncMode.MIRROR.value, "guard": guard}
 
 
 def _schedule(row: Schedule | None) -> dict[str, Any] | None:
