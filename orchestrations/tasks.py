@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from orchestrations import delivery, preparing, scheduling, sweeper
+from orchestrations.audiences import readings
 from orchestrations.doorbell import task_send
 from tiktok_hub.tenancy.tasks import TenantTask
 
@@ -31,3 +32,16 @@ def runs_sweep() -> None:
 def schedules_tick() -> None:
     """Start the runs that are due."""
     scheduling.schedules_tick()
+
+
+@shared_task(name="audiences_read")
+def audiences_read() -> None:
+    """Have each tenant's audiences read that are due, so that a slow one holds up no other."""
+    for tenant_id in readings.tenants_due():
+        task_send("tenant_audiences_read", tenant_id)
+
+
+@shared_task(name="tenant_audiences_read", base=TenantTask)
+def tenant_audiences_read(tenant_id: int) -> None:
+    """Read the audiences of one tenant back from TikTok."""
+    readings.audiences_read()

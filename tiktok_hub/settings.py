@@ -111,6 +111,7 @@ HUB_READING_SECONDS = env.float("HUB_READING_SECONDS", default=60.0)
 CELERY_BEAT_SCHEDULE = {
     "runs-sweep": {"task": "runs_sweep", "schedule": timedelta(seconds=HUB_SWEEP_SECONDS)},
     "schedules-tick": {"task": "schedules_tick", "schedule": timedelta(seconds=HUB_TICK_SECONDS)},
+    "audiences-read": {"task": "audiences_read", "schedule": timedelta(seconds=HUB_READING_SECONDS)},
     "credentials-check": {"task": "credentials_check", "schedule": timedelta(days=1)},
 }
 
