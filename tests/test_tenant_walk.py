@@ -16,7 +16,7 @@ from django.utils import timezone
 from destinations.choices import CredentialStatus
 from destinations.models import AuthorizationLink, Credential, Destination
 from orchestrations.choices import QueryStatus
-from orchestrations.models import Batch, Dataset, Orchestration, Query, Run
+from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Membership, Tenant, TenantModel
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -52,7 +52,9 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
             inputs={"plugin": "tiktok-ads-events", "settings": {}},
         )  # fmt: skip
         batch = Batch.objects.create(**own, run=run, number=1, events=1, message=marker)
-    things = (member, credential, link, destination, dataset, query, orchestration, run, batch)
+        audience = Audience.objects.create(**own, name=f"{marker}-a", advertiser_id="1", transport="streaming")
+        RunAudience.objects.create(**own, run=run, audience=audience, number=1)
+    things = (member, credential, link, destination, dataset, query, orchestration, run, batch, audience)
     return {type(thing): thing for thing in things}
 
 

@@ -146,6 +146,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item("Orchestrations", "play_circle", "orchestrations.orchestration"),
                 _item("Runs", "history", "orchestrations.run"),
+                _item("Audiences", "groups", "orchestrations.audience"),
             ],
         },
         {

@@ -1,5 +1,5 @@
-"""The tenant's pages for datasets, queries, orchestrations and runs, and the overview."""
+"""The tenant's pages for datasets, queries, orchestrations, runs and audiences, and the overview."""
 
-from orchestrations.admin import datasets, orchestrations, overview, queries, runs
+from orchestrations.admin import audiences, datasets, orchestrations, overview, queries, runs
 
-__all__ = ["datasets", "orchestrations", "overview", "queries", "runs"]
+__all__ = ["audiences", "datasets", "orchestrations", "overview", "queries", "runs"]

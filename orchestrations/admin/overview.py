@@ -8,13 +8,17 @@ from django.urls import reverse
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, destinations_usable_by
+from orchestrations.admin.audience_words import TROUBLED, standing
+from orchestrations.admin.audiences import audiences_visible_to
 from orchestrations.admin.base import member
 from orchestrations.admin.charts import STACKED, days_chart
+from orchestrations.choices import RunStatus
 from orchestrations.models import Dataset, Orchestration, Query, Run, Schedule
 from tiktok_hub.shell import tenant_site
 
 RECENT = 8
 UPCOMING = 6
+ATTENTION = 8
 DAYS = 14
 
 tenant_site.index_template = "orchestrations/overview/page.html"
@@ -30,6 +34,17 @@ class Todo:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that somebody should look at: where it is, what it is called, its status, and a sentence."""
+
+    url: str
+    title: str
+    status: str
+    label: str
+    sentence: str
+
+
 def overview_context(request: HttpRequest) -> dict[str, Any]:
     """Return what the first page shows to this person."""
     open_here = destinations_usable_by(member(request))
@@ -43,7 +58,8 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
         "days": DAYS,
         "todos": [] if all(todo.done for todo in todos) else todos,
         "next": next((todo for todo in todos if not todo.done), None),
-        "attention": credentials_attention(request),
+        "credentials": credentials_attention(request),
+        "attention": [*held_attention(runs), *audiences_attention(request)],
     }
 
 
@@ -59,6 +75,30 @@ def credentials_attention(request: HttpRequest) -> list[Credential]:
     if not request.user.has_perm("destinations.view_credential"):
         return []
     return list(Credential.objects.exclude(status=CredentialStatus.AUTHORISED))
+
+
+def held_attention(runs: Any) -> list[Attention]:
+    """Return the runs that wait for somebody to release or cancel them."""
+    return [
+        Attention(
+            reverse("admin:orchestrations_run_change", args=[run.pk]), f"Run {run.pk} of {run.orchestration}",
+            run.status, str(run.get_status_display()), str(run.hold.get("sentence", "")),
+        )
+        for run in runs.filter(status=RunStatus.HELD).select_related("orchestration")[:ATTENTION]
+    ]  # fmt: skip
+
+
+def audiences_attention(request: HttpRequest) -> list[Attention]:
+    """Return the audiences that cannot be used, or not for long any more."""
+    if not request.user.has_perm("orchestrations.view_audience"):
+        return []
+    return [
+        Attention(
+            reverse("admin:orchestrations_audience_change", args=[audience.pk]), audience.name,
+            audience.status, str(audience.get_status_display()), standing(audience).cause,
+        )
+        for audience in audiences_visible_to(member(request)).filter(status__in=TROUBLED)[:ATTENTION]
+    ]  # fmt: skip
 
 
 def first_steps(request: HttpRequest) -> list[Todo]:

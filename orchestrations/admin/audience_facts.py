@@ -1,0 +1,142 @@
+"""What the audience page shows, worked out from an audience: ids told, members matched, the curve, who keeps it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from destinations.preparation.contract import ID_TYPES
+from destinations.tiktok.audience_calls import FEWEST_MEMBERS
+from orchestrations.admin.charts import PLAIN
+from orchestrations.audiences.targets import audience_keys
+from orchestrations.choices import UNFINISHED_RUNS, RunPurpose
+from orchestrations.models import Audience, AudienceReading, Orchestration, Run, RunAudience
+
+FULL = 100
+TICKS = 10
+SLOTS = 60
+READINGS = 1000
+SHORT = timedelta(days=4)
+TOLD, MATCHED, FLOOR = "var(--color-primary-500)", "var(--color-green-500)", "var(--color-orange-400)"
+LABELS = {"EMAIL": "e-mail addresses", "PHONE": "phone numbers", "IDFA": "IDFA (iOS)", "AAID": "AAID (Android)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many ids of a type TikTok was told, and the share of the most frequent type."""
+
+    label: str
+    count: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What TikTok made of the people: members, the share of the people told, the way to the floor of 1,000."""
+
+    size: int | None
+    share: float | None
+    to_floor: float
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """An orchestration that has kept an audience; `now` says whether it still does, `run` is its last one."""
+
+    orchestration: Orchestration
+    now: bool
+    run: Run | None
+
+
+def _curve_options() -> str:
+    """Return the options of the plain chart with fewer words below it."""
+    options = json.loads(PLAIN)
+    options["scales"]["x"]["ticks"] |= {"maxTicksLimit": TICKS, "maxRotation": 0}
+    return json.dumps(options)
+
+
+CURVE_OPTIONS = _curve_options()
+
+
+def ids_told(audience: Audience) -> list[Told]:
+    """Return the ids per type, in the order of the types."""
+    counts = [(LABELS[kind], int(audience.ids[kind])) for kind in ID_TYPES if audience.ids.get(kind)]
+    most = max((count for _, count in counts), default=1)
+    return [Told(label, count, FULL * count / most) for label, count in counts]
+
+
+def matched(audience: Audience) -> Matched:
+    """Return what is known of the size at TikTok."""
+    size = audience.size
+    share = FULL * size / audience.people if size is not None and audience.people else None
+    return Matched(size, share, min(FULL * (size or 0) / FEWEST_MEMBERS, FULL), max(FEWEST_MEMBERS - (size or 0), 0))
+
+
+def running(audience: Audience) -> Run | None:
+    """Return the run for this audience that is not finished."""
+    targets = RunAudience.objects.filter(audience=audience, run__status__in=UNFINISHED_RUNS).select_related("run")
+    target = targets.first()
+    return target.run if target else None
+
+
+def keepers(audience: Audience, orchestrations: QuerySet[Orchestration]) -> list[Keeper]:
+    """Return which of some orchestrations keep the audience or have kept it, those that do first."""
+    runs = Run.objects.filter(audiences__audience=audience, purpose=RunPurpose.DELIVER)
+    last = {run.orchestration_id: run for run in runs.order_by("created_at")}
+    found = [
+        Keeper(each, _keeps(each, audience), last.get(each.pk))
+        for each in orchestrations.select_related("destination")
+        if each.destination.spec.keeps_audience
+    ]
+    return sorted((each for each in found if each.now or each.run), key=lambda each: not each.now)
+
+
+def _keeps(orchestration: Orchestration, audience: Audience) -> bool:
+    settings = {**orchestration.destination.settings, **orchestration.settings}
+    mine = {"advertiser_id": audience.advertiser_id, "name": audience.name, "transport": audience.transport}
+    return mine in audience_keys(settings)
+
+
+def curve(audience: Audience) -> str:
+    """Return people told and members matched over time, in at most 60 steps of equal length; empty for one reading.
+
+    The floor of 1,000 is drawn where it is near enough to be of interest.
+    """
+    newest = AudienceReading.objects.filter(audience=audience).order_by("-read_at")[:READINGS]
+    readings = list(newest)[::-1]
+    if len(readings) < 2:  # noqa: PLR2004 - one point is no curve
+        return ""
+    points = _points(readings, timezone.now())
+    told, size = [reading.told for _, reading in points], [reading.size for _, reading in points]
+    short = points[-1][0] - points[0][0] < SHORT
+    lines = [_line("People told by us", told, TOLD), _line("Members matched at TikTok", size, MATCHED)]
+    if max([*told, *(value or 0 for value in size)]) < 10 * FEWEST_MEMBERS:
+        lines.append(_line("Needed by an ad group", [FEWEST_MEMBERS] * len(points), FLOOR) | {"borderDash": [4, 4]})
+    labels = [f"{at:%b} {at.day}, {at:%H:%M}" if short else f"{at:%b} {at.day}" for at, _ in points]
+    return json.dumps({"labels": labels, "datasets": lines})
+
+
+def _points(readings: list[AudienceReading], now: datetime) -> list[tuple[datetime, AudienceReading]]:
+    """Return the reading that held at each of some moments at equal distances."""
+    start = readings[0].read_at
+    slots = min(SLOTS, 4 * len(readings))
+    width = max((now - start) / slots, timedelta(seconds=1))
+    points, index = [], 0
+    for slot in range(slots + 1):
+        at = start + slot * width
+        while index + 1 < len(readings) and readings[index + 1].read_at <= at:
+            index += 1
+        points.append((at, readings[index]))
+    return points
+
+
+def _line(label: str, data: Iterable[int | None], colour: str) -> dict[str, Any]:
+    return {
+        "label": label, "data": list(data), "borderColor": colour, "backgroundColor": colour, "pointRadius": 0,
+        "stepped": True, "borderWidth": 2,
+    }  # fmt: skip
