@@ -6,22 +6,21 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from tiktok_hub.hub.demo.audience import audience_play, first_list
 from tiktok_hub.hub.demo.orders import orders_write
 from tiktok_hub.hub.demo.outcome import Outcome
 from tiktok_hub.hub.demo.rows import Expected
-from tiktok_hub.hub.demo.stage import DemoError, Stage, folder_empty, folder_refuse_running, stage_set
+from tiktok_hub.hub.demo.stage import COMPLETE, DemoError, Stage, folder_empty, folder_refuse_running, stage_set
 from tiktok_hub.hub.demo.visits import visits_write
 from tiktok_hub.hub.ports import listen
 
-CONFIGURATION = Path(__file__).parent
 EVENT_SET = "7654321098765432100"
 BAR_WIDTH = 30
-COMPLETE = {0, 3}
-"""Exit statuses of `orchestration_run --wait` after which the numbers mean something."""
 
 
 def demo_play(folder: Path, port: int, *, serve: bool, out: TextIO = sys.stdout) -> int:
@@ -33,13 +32,16 @@ def demo_play(folder: Path, port: int, *, serve: bool, out: TextIO = sys.stdout)
     began = time.monotonic()
     with stage_set(folder, port) as stage:
         say(out, f"Started in {time.monotonic() - began:.1f} s. Writing demo files and applying the configuration …")
-        expected = files_write(folder / "files")
-        stage.command("hub_apply", *(str(CONFIGURATION / f"{name}.yaml") for name in ("acme", "globex")))
+        expected, customers = files_write(folder / "files"), first_list(folder / "files")
+        stage.configuration_apply()
         say(out, f"Acme sends {expected.rows:,} rows of shop orders to TikTok:")
         outcome = Outcome(run_watch(stage, expected, out), stage.held(EVENT_SET), expected)
         say(out, "", *outcome.lines())
         differences = outcome.differences()
         say(out, *differences or ["The numbers add up: every row is accounted for, and TikTok holds every event once."])
+        strangers = audience_play(stage, customers, partial(say, out))
+        say(out, *strangers or ["The audience equals the query: TikTok holds exactly its people, and nobody else."])
+        differences += strangers
         if serve:
             serve_on(stage, port, out)
     return 1 if differences else 0

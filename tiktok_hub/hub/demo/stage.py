@@ -8,18 +8,22 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tiktok_hub.env import BASE_DIR
 from tiktok_hub.hub import locks
 from tiktok_hub.hub.broker import private_folder
 from tiktok_hub.hub.process import Child
 
+CONFIGURATION = Path(__file__).parent
 START_SECONDS = 90.0
+COMPLETE = (0, 3)
+"""Exit statuses of `orchestration_run --wait` after which the numbers mean something."""
 MANAGE = (sys.executable, str(BASE_DIR / "manage.py"))
 
 
@@ -38,16 +42,34 @@ class Stage:
 
     def held(self, source_id: str) -> int:
         """Ask the emulator how many events of a source it holds."""
-        with urllib.request.urlopen(f"{self.emulator_url}/_emulator/state", timeout=10) as answer:  # noqa: S310 - http
-            events = json.load(answer)["events"]
-        return int(events.get(source_id, {}).get("held", 0))
+        return int(self.ask("state")["events"].get(source_id, {}).get("held", 0))
+
+    def ask(self, call: str, **parameters: str) -> dict[str, Any]:
+        """Ask the emulator what it holds."""
+        address = f"{self.emulator_url}/_emulator/{call}?{urlencode(parameters)}"
+        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - http
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def steer(self, call: str, body: dict[str, Any]) -> None:
+        """Tell the emulator how to behave."""
+        request = urllib.request.Request(f"{self.emulator_url}/_emulator/{call}", json.dumps(body).encode())  # noqa: S310 - http
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - http
+
+    def configuration_apply(self) -> None:
+        """Apply the configuration of both brands, with the files as they are now."""
+        self.command("hub_apply", *(str(CONFIGURATION / f"{name}.yaml") for name in ("acme", "globex")))
 
     def command(self, *arguments: str, **environment: str) -> str:
         """Run a command of manage.py to its end and return what it printed. Raise DemoError when it fails."""
+        return self.complete(*arguments, good=(0,), **environment)
+
+    def complete(self, *arguments: str, good: Collection[int] = COMPLETE, **environment: str) -> str:
+        """Run a command whose numbers mean something with these exit statuses; else as `command`."""
         done = subprocess.run(  # noqa: S603 - our own command lines
             [*MANAGE, *arguments], env={**os.environ, **self.environment, **environment}, capture_output=True, text=True
         )
-        if done.returncode:
+        if done.returncode not in good:
             words = (done.stderr or done.stdout).strip().split("\n")[-1]
             raise DemoError(f"`manage.py {' '.join(arguments[:2])}` failed: {words}")
         return done.stdout
@@ -99,7 +121,10 @@ def environment_make(folder: Path, password: str) -> dict[str, str]:
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "TIKTOK_APP_ID": "7000000000000000001",
         "TIKTOK_APP_SECRET": "emulator-secret",
+        "HUB_READING_SECONDS": "5",
+        "HUB_READING_HOURS": "0.003,0.01,0.1,24",
         "DEMO_TOKEN_ACME": "emulator-token-acme",
+        "DEMO_TOKEN_AUDIENCES": "emulator-token-audiences",
         "DEMO_TOKEN_GLOBEX": "emulator-token-globex",
         "DEMO_FILES": str(folder / "files"),
         "DEMO_PASSWORD": password,
