@@ -43,7 +43,7 @@ __all__ = ["Context", "Issues", "Placed", "Prepared", "Progress", "Tally", "body
 
 STREAMING, FILE = "streaming", "file"
 PEOPLE_PER_REQUEST = 5_000
-READ_ROWS = 65_536
+READ_ROWS = 131_072
 
 Source = Callable[[], Iterator[Positions]]
 

@@ -51,17 +51,29 @@ def heads(digests: Words) -> Words:
 
 def firsts(digests: Words) -> Index:
     """Give where each distinct digest stands first, in the order of the digests."""
+    return grouped(digests)[0]
+
+
+def grouped(digests: Words) -> tuple[Index, Index | None]:
+    """Give where each distinct digest stands first, in their order, and for every digest which of them it is.
+
+    The latter is None where all are distinct.
+    """
     found = heads(digests)
     order = np.argsort(found)
     found = found[order]
-    differs = np.concatenate([[True], found[1:] != found[:-1]])[: len(found)]
-    if differs.all():
-        return order
-    first = np.minimum.reduceat(order, np.flatnonzero(differs))
-    group = np.cumsum(differs) - 1
-    if (digests[order] == digests[first][group]).all():
-        return first
-    return np.unique(_texts(digests), return_index=True)[1]
+    again = np.flatnonzero(found[1:] == found[:-1])
+    if not len(again):
+        return order, None
+    if (digests[order[again]] != digests[order[again + 1]]).any():
+        _, first, group = np.unique(_texts(digests), return_index=True, return_inverse=True)
+        return first, group
+    new = np.ones(len(found), np.bool_)
+    new[again + 1] = False
+    first = np.minimum.reduceat(order, np.flatnonzero(new))
+    group = np.empty(len(found), np.int64)
+    group[order] = np.cumsum(new) - 1
+    return first, group
 
 
 def find(sorted_digests: Words, wanted: Words) -> tuple[Index, Flags]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from destinations.preparation.contract import ID_TYPES, PLACED_IDS_SCHEMA, RELINK, Placed, Target
 from destinations.preparation.counting import Distinct
-from destinations.preparation.digests import WORDS, Flags, Index, digest_column, find, firsts, heads
+from destinations.preparation.digests import WORDS, Flags, Index, digest_column, find, firsts, grouped, heads
 from destinations.preparation.people import OWNED, Bits, People, first_bit
 from destinations.preparation.spills import Scratch, Words
 from destinations.preparation.told import StateReader, Told
@@ -29,13 +29,14 @@ MODES = (MIRROR, ADD_ONLY, REMOVE, REPLACE)
 class Owners:
     """Distinct ids of one type and partition, in the order of their digests: first row (from 0) and its person.
 
-    `records` is how often they occur in all.
+    `chunks` has the records that they were found in and for each record which id it is, where one id occurs twice;
+    None stands for records that are too many to be held.
     """
 
     digests: Words
     rows: Index
     persons: Words
-    records: int
+    chunks: list[tuple[Words, Index]] | None
 
 
 class Side:
@@ -171,33 +172,46 @@ class Match:
 
     def _owners(self, kind: int, part: int) -> Owners:
         """Find the first row of each id."""
-        owners = Owners(np.empty((0, WORDS), np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64), 0)
-        if kind not in self.people.kinds:
-            return owners
-        for chunk in self.people.ids[kind].chunks(part):
+        owners = Owners(np.empty((0, WORDS), np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64), [])
+        chunks = self.people.ids[kind].chunks(part) if kind in self.people.kinds else iter(())
+        for number, chunk in enumerate(chunks):
+            if number == 0:
+                first, group = grouped(chunk[:, :WORDS])
+                held = [] if group is None else [(chunk, group)]
+                owners = Owners(
+                    chunk[first, :WORDS], chunk[first, WORDS].astype(np.int64), _persons(chunk)[first], held
+                )
+                continue
             digests = np.concatenate([owners.digests, chunk[:, :WORDS]])
             rows = np.concatenate([owners.rows, chunk[:, WORDS].astype(np.int64)])
             persons = np.concatenate([owners.persons, _persons(chunk)])
             first = firsts(digests)
-            owners = Owners(digests[first], rows[first], persons[first], owners.records + len(chunk))
+            owners = Owners(digests[first], rows[first], persons[first], None)
         return owners
 
     def _mark(self, kind: int, part: int, owners: Owners, known: list[Flags]) -> None:
         """Note on each row which of its ids it owns and which each state holds."""
         bits = self.people.bits
-        bits[owners.rows] |= np.uint8(1 << kind + OWNED)
-        if kind not in self.people.kinds:
+        bit = np.uint8(1 << kind)
+        bits[owners.rows] |= bit << np.uint8(OWNED)
+        for side, flags in zip(self.sides, known, strict=True):
+            side.bits[owners.rows[flags]] |= bit
+        for chunk, at in self._again(kind, part, owners):
+            rows = chunk[:, WORDS].astype(np.int64)
+            others = np.flatnonzero(owners.rows[at] != rows)
+            rows, at = rows[others], at[others]
+            strange = owners.persons[at] != _persons(chunk)[others]
+            self.people.stranger(rows[strange], kind, owners.persons[at][strange])
+            for side, flags in zip(self.sides, known, strict=True):
+                side.bits[rows[flags[at]]] |= bit
+
+    def _again(self, kind: int, part: int, owners: Owners) -> Iterator[tuple[Words, Index]]:
+        """Give the records of ids that occur more than once, among others, and for each which id it is."""
+        if owners.chunks is not None:
+            yield from owners.chunks
             return
         for chunk in self.people.ids[kind].chunks(part):
-            rows = chunk[:, WORDS].astype(np.int64)
-            if owners.records == len(owners.rows) == len(chunk):
-                rows, at = owners.rows, np.arange(len(owners.rows))
-            else:
-                at, _ = find(owners.digests, chunk[:, :WORDS])
-                strange = owners.persons[at] != _persons(chunk)
-                self.people.stranger(rows[strange], kind, owners.persons[at][strange])
-            for side, flags in zip(self.sides, known, strict=True):
-                side.bits[rows[flags[at]]] |= np.uint8(1 << kind)
+            yield chunk, find(owners.digests, chunk[:, :WORDS])[0]
 
     def _late(self) -> Flags:
         """Find owner rows whose first id is an earlier row's: their persons were not counted with the ids."""

@@ -4,7 +4,6 @@ One Parquet file per audience (see `told`). A new state is made of the old one a
 written beside it: whoever is interrupted begins again and gets the same.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +11,13 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from destinations.preparation.contract import ADD, DELETE, ID_TYPES, RELINK, REPLACE, TOLD, UNCERTAIN
 from destinations.preparation.counting import Distinct
 from destinations.preparation.digests import WORDS, digests_of, find, firsts, heads
 from destinations.preparation.spills import Partitions, Scratch, Split, Words
 from destinations.preparation.sql import literal
-from destinations.preparation.told import READ_ROWS, StateReader, StateWriter, Told, state_rows
+from destinations.preparation.told import StateReader, StateWriter, Told, state_rows, table_batches
 
 Effects = npt.NDArray[np.uint64]
 
@@ -117,16 +115,15 @@ def _keys(batches: npt.NDArray[np.int32], positions: npt.NDArray[np.int32]) -> n
 def _changes(ids: Path, verdicts: Verdicts, split: Split, scratch: Scratch) -> Partitions:
     """Part the ids that requests did something to by type and digest: digest, person, effect."""
     changes = scratch.partitions(WORDS + 2, len(ID_TYPES) * split.parts)
-    with pq.ParquetFile(ids) as file:
-        for batch in file.iter_batches(READ_ROWS):
-            effects = verdicts.of(batch.column("batch").to_numpy(), batch.column("position").to_numpy())
-            there = effects != NOTHING
-            if there.any():
-                digests = digests_of(batch.column("digest"))[there]
-                persons = batch.column("person").to_numpy()[there]
-                kinds = batch.column("kind").to_numpy()[there].astype(np.uint16)
-                records = np.concatenate([digests, persons[:, None], effects[there][:, None]], axis=1)
-                changes.add(kinds * np.uint16(split.parts) + split.of(heads(digests)), records)
+    for batch in table_batches(ids):
+        effects = verdicts.of(batch.column("batch").to_numpy(), batch.column("position").to_numpy())
+        there = effects != NOTHING
+        if there.any():
+            digests = digests_of(batch.column("digest"))[there]
+            persons = batch.column("person").to_numpy()[there]
+            kinds = batch.column("kind").to_numpy()[there].astype(np.uint16)
+            records = np.concatenate([digests, persons[:, None], effects[there][:, None]], axis=1)
+            changes.add(kinds * np.uint16(split.parts) + split.of(heads(digests)), records)
     return changes
 
 
@@ -171,7 +168,7 @@ def state_counts(con: duckdb.DuckDBPyConnection, state: Path) -> StateCounts:
     split = Split.for_entries(state_rows(state))
     with Scratch(state.parent) as scratch:
         people = Distinct(scratch, split)
-        for batch in _batches(state, ["kind", "person", "sure"]):
+        for batch in table_batches(state, ["kind", "person", "sure"]):
             people.add(batch.column("person").to_numpy())
             unsure += batch.column("sure").false_count
             for kind, count in enumerate(np.bincount(batch.column("kind").to_numpy(), minlength=len(ID_TYPES))):
@@ -194,11 +191,6 @@ def state_export(con: duckdb.DuckDBPyConnection, state: Path, path_csv: Path) ->
         f"""COPY (SELECT {list(ID_TYPES)}[kind + 1] AS type, lower(hex(digest)) AS digest, sure
             FROM read_parquet({literal(str(state))})) TO {literal(str(path_csv))} (FORMAT csv, HEADER)"""  # noqa: S608 - both are quoted
     )
-
-
-def _batches(state: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(state) as file:
-        yield from file.iter_batches(READ_ROWS, columns=columns)
 
 
 def _named(ids: dict[int, int]) -> dict[str, int]:

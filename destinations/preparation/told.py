@@ -20,7 +20,12 @@ from destinations.preparation.spills import Split, Words
 from destinations.preparation.sql import literal
 
 STATE_SCHEMA = pa.schema(
-    [("kind", pa.uint8()), ("digest", pa.binary(32)), ("person", pa.uint64()), ("sure", pa.bool_())]
+    [
+        pa.field("kind", pa.uint8(), nullable=False),
+        pa.field("digest", pa.binary(32), nullable=False),
+        pa.field("person", pa.uint64(), nullable=False),
+        pa.field("sure", pa.bool_(), nullable=False),
+    ]
 )
 ORDER, PEOPLE = b"hub_order", b"hub_people"
 SORTED = b"kind, digest"
@@ -72,8 +77,8 @@ class StateReader:
         return _joined(found)
 
     def _read(self, path: Path) -> Iterator[tuple[int, Told]]:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(READ_ROWS):
+        for batch in table_batches(path):
+            if batch.num_rows:
                 told = Told(
                     digests_of(batch.column("digest")),
                     batch.column("person").to_numpy(),
@@ -123,6 +128,12 @@ class StateWriter:
         if self._held:
             self._writer.write_table(pa.concat_tables(self._held), row_group_size=GROUP_ROWS)
         self._held, self._rows = [], 0
+
+
+def table_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Read a Parquet file piece by piece. Without being told not to, Arrow would fetch all of it beforehand."""
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        yield from file.iter_batches(READ_ROWS, columns=columns)
 
 
 def state_rows(state: Path | None) -> int:

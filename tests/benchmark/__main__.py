@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmark.data import write_events
+from tests.benchmark.people import write_people
 
 KEYS = (
     "events_ratio_1t",
@@ -28,6 +29,9 @@ KEYS = (
 ITEMS = 3
 PLAIN_ROWS = 100_000
 SAMPLE_ROWS = 20_000
+EVENTS = 1_000_000
+PEOPLE = 10_000_000
+PLAIN_PEOPLE = 1_000_000
 
 
 def measure(module: str, *arguments: object) -> dict[str, Any]:
@@ -81,6 +85,29 @@ def events(folder: Path, rows: int, say: Any) -> dict[str, float]:
     }
 
 
+def audiences(folder: Path, people: int, say: Any) -> dict[str, float]:
+    """Measure the mirroring of an audience of which 5 % come and 5 % go, by rows and by the state before."""
+
+    def pair(size: int) -> tuple[Path, Path]:
+        now, old, state = (folder / f"{name}-{size}.parquet" for name in ("people", "old", "state"))
+        if not state.exists():
+            write_people(now, size)
+            measure("audiences", "state", write_people(old, size, before=True), state)
+        return now, state
+
+    if not measure("audiences", "agree", *pair(min(people, SAMPLE_ROWS)))["agree"]:
+        raise SystemExit("Columns and plain Python disagree on an audience: a ratio would mean nothing.")
+    slice_people = min(people, PLAIN_PEOPLE)
+    plain = measure("audiences", "plain", *pair(slice_people))
+    two = measure("audiences", "columnar", *pair(people), "--threads", 2)
+    say("audience, plain Python (slice)", plain)
+    say("audience, 2 threads", two)
+    return {
+        "audience_ratio": round(plain["wall"] * people / slice_people / two["wall"], 2),
+        "audience_peak_mb": two["peak_mb"],
+    }
+
+
 def line(name: str, found: dict[str, Any]) -> str:
     """Write a measure as a line of the table."""
     speed = found["rows"] / found["wall"]
@@ -93,7 +120,7 @@ def line(name: str, found: dict[str, Any]) -> str:
 def main() -> None:
     """Measure everything that exists; the last line is one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, help=f"at most; {EVENTS:,} events and {PEOPLE:,} people without it")
     parser.add_argument("--json", action="store_true", help="the last line only")
     given = parser.parse_args()
 
@@ -107,7 +134,8 @@ def main() -> None:
         )
     results: dict[str, float | None] = dict.fromkeys(KEYS)
     with tempfile.TemporaryDirectory() as folder:
-        results |= events(Path(folder), given.rows, say)
+        results |= events(Path(folder), given.rows or EVENTS, say)
+        results |= audiences(Path(folder), min(given.rows or PEOPLE, PEOPLE), say)
     print(json.dumps(results))
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import phonenumbers
@@ -15,6 +16,7 @@ import phonenumbers
 from tests.benchmark.reference import EMAIL, HASHED, Issue, masked, phone_hash, sha256, text
 
 TYPES = ("EMAIL", "PHONE", "IDFA", "AAID")
+PHONE = TYPES.index("PHONE")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ZEROS = "00000000-0000-0000-0000-000000000000"
 ADVERTISER, AUDIENCE = "{{ advertiser id }}", "{{  audience id  }}"
@@ -32,12 +34,12 @@ class AudienceRules:
     people_per_request: int = 5_000
     bytes_per_request: int = 1_000_000
 
-    @property
+    @cached_property
     def kinds(self) -> list[int]:
         return [kind for kind, name in enumerate(TYPES) if name in self.types]
 
 
-def email_digest(value: str, rule: str) -> str:
+def email_digest(value: str, rule: str, region: str | None = None) -> str:
     if HASHED.fullmatch(value):
         return value.lower()
     if not value.isascii():
@@ -58,13 +60,21 @@ def email_digest(value: str, rule: str) -> str:
     return sha256(value)
 
 
-def device_digest(value: str) -> str:
+def phone_digest(value: str, rule: str, region: str | None) -> str:
+    return phone_hash(value, region)
+
+
+def device_digest(value: str, rule: str = "", region: str | None = None) -> str:
     value = value.lower()
     if HASHED.fullmatch(value):
         return value
     if not UUID.fullmatch(value) or value == ZEROS:
         raise ValueError("bad_device_id")
     return sha256(value)
+
+
+READERS: tuple[Callable[[str, str, str | None], str], ...] = (email_digest, phone_digest, device_digest, device_digest)
+COLUMNS = [name.lower() for name in TYPES]
 
 
 def _shown(column: str, raw: object) -> str | None:
@@ -78,26 +88,20 @@ def identify(number: int, row: Mapping[str, Any], rules: AudienceRules) -> tuple
     """Give the ids of a row in the order of their types, and what is wrong with it."""
     warnings: list[Issue] = []
     region = rules.country
-    given = text(row.get("country"))
-    if given is not None and "PHONE" in rules.types:
+    given = text(row.get("country")) if PHONE in rules.kinds else None
+    if given is not None:
         if given.upper() in phonenumbers.SUPPORTED_REGIONS:
             region = given.upper()
         else:
             warnings.append((number, "country", "bad_country", masked("country", row["country"]), "warning"))
-    readers: list[Callable[[str], str]] = [
-        lambda value: email_digest(value, rules.email_rule),
-        lambda value: phone_hash(value, region),
-        device_digest,
-        device_digest,
-    ]
     ids: list[Id] = []
     bad: list[Issue] = []
     for kind in rules.kinds:
-        column = TYPES[kind].lower()
+        column = COLUMNS[kind]
         value = text(row.get(column))
         if value is not None:
             try:
-                ids.append((kind, bytes.fromhex(readers[kind](value))))
+                ids.append((kind, bytes.fromhex(READERS[kind](value, rules.email_rule, region))))
             except ValueError as error:
                 bad.append((number, column, str(error), _shown(column, row[column]), "warning"))
     if ids:
@@ -149,7 +153,8 @@ def bodies(action: str, people: Iterable[Iterable[Id]], rules: AudienceRules) ->
         "batch_data": [],
     }
     room = rules.bytes_per_request - len(_dumps(head))
-    batch, size = [], 0
+    batch: list[list[dict[str, object]]] = []
+    size = 0
     for ids in people:
         by_kind = dict(ids)
         item = [
