@@ -153,11 +153,11 @@ def bodies(action: str, people: Iterable[Iterable[Id]], rules: AudienceRules) ->
         "batch_data": [],
     }
     room = rules.bytes_per_request - len(_dumps(head))
-    batch: list[list[dict[str, object]]] = []
+    batch: list[list[dict[str, Any]]] = []
     size = 0
     for ids in people:
         by_kind = dict(ids)
-        item = [
+        item: list[dict[str, Any]] = [
             {"id": by_kind[kind].hex(), "audience_ids": [AUDIENCE]} if kind in by_kind else {} for kind in rules.kinds
         ]
         length = len(_dumps(item)) + bool(batch)
