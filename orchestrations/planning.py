@@ -29,9 +29,7 @@ def run_plan(run: Run) -> dict[str, Any]:
             "predicted_people": smallest,
             "floor": FEWEST_MEMBERS,
             "below_floor": smallest < FEWEST_MEMBERS,
-            "audiences_used": max(
-                (target.used_audiences or 0) + (not target.audience.audience_id) for target in targets
-            ),
+            "audiences_used": max(target.used_audiences or 0 for target in targets),
             "audiences_limit": MOST_AUDIENCES,
         }
     return plan

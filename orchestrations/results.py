@@ -30,7 +30,11 @@ UNKNOWN_MESSAGE = (
 )
 # What a spreadsheet would run as a formula (OWASP, CSV injection); the full-width forms too.
 FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+UNKNOWN_PERSON_MESSAGE = (
+    "The connection was lost after sending: TikTok may know of this person. A retry or the next run sends it again."
+)
 SAMPLE_NOTE = "The sample was sent without a test event code: TikTok counts these events like all others."
+SAMPLE_OF_PEOPLE_NOTE = "The people of the sample are in the audience now; a sample removes nobody."
 
 
 def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "orchestration": run.orchestration.name,
         "sample": run.sample,
         "test_event_code": code,
-        "note": SAMPLE_NOTE if run.sample and not code else None,
+        "note": _note(run) if run.sample and not code else None,
         "selected": run.selected or 0,
         "rejected": run.rejected,
         "in_events": run.in_events,
@@ -75,6 +79,11 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "rejects_file": str(rejects_file) if rejects_file else None,
         "error": error_result(run.error),
     }
+
+
+def _note(run: Run) -> str:
+    """Say what a sample means that TikTok does not know to be one."""
+    return SAMPLE_OF_PEOPLE_NOTE if "sync_mode" in run.inputs else SAMPLE_NOTE
 
 
 def _audience_result(run: Run) -> dict[str, Any]:
@@ -193,7 +202,8 @@ class Lost:
                 self.refused[position] = (reason, REFUSED, str(request[0]) if request else "", str(message or ""))
         is_unknown = UNKNOWN in levels and batch.status == BatchStatus.UNKNOWN
         self.open: list[tuple[int, int]] = [tuple(pair) for pair in batch.open_ranges] if is_unknown else []
-        self.unknown = ("unknown", UNKNOWN, batch.request_id, UNKNOWN_MESSAGE)
+        sentence = UNKNOWN_MESSAGE if batch.target_id is None else UNKNOWN_PERSON_MESSAGE
+        self.unknown = ("unknown", UNKNOWN, batch.request_id, sentence)
 
     def look(self, position: int) -> tuple[str, str, str, str] | None:
         """Return what became of the event at a position; None when it arrived."""

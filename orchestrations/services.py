@@ -247,6 +247,8 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         raise ValidationError(f"Run {run.pk} was never started: there is nothing to retry. Restart it instead.")
     if run.purpose == RunPurpose.PLAN:
         raise ValidationError(f"Run {run.pk} was a plan: there is nothing to retry. Plan anew instead.")
+    if run.hold and run.released_at is None:
+        raise ValidationError(f"Run {run.pk} was held and nobody released it. Start a new run.")
     _refuse_outdated(run)
     if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
         raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")

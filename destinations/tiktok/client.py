@@ -24,6 +24,8 @@ __all__ = ["Answer", "TikTokClient"]
 
 #: Seconds that TikTok may take to answer an upload: it reads the file first (assumed).
 UPLOAD_SECONDS = 120.0
+#: Bytes of a body up to which it goes out in one piece.
+ONE_PIECE = 65_536
 #: Seconds for which everybody is held back when TikTok throttles without saying how long: its clocks count seconds.
 PAUSE = 1.0
 
@@ -114,7 +116,9 @@ class TikTokClient:
     ) -> Answer:
         """Send JSON to an endpoint (`event/track/`); bytes go out as they are. `secrets` are hidden in errors."""
         body = payload if isinstance(payload, bytes) else orjson.dumps(dict(payload))
-        call = Call("POST", self._url(path), body=body, headers={"Content-Type": "application/json"})
+        # A body that goes out whole has to be through within the time for connecting; in pieces each of them has it.
+        pieces = BytesIO(body) if len(body) > ONE_PIECE else body
+        call = Call("POST", self._url(path), body=pieces, headers={"Content-Type": "application/json"})
         return self._send(path, call, buckets, secrets)
 
     def upload(

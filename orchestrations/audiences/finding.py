@@ -44,12 +44,13 @@ def audience_find(client: TikTokClient, audience: Audience) -> Found:
 def audience_survey(client: TikTokClient, target: RunAudience) -> None:
     """Look for the audience of a run before anything is prepared, and note what was found.
 
-    `target.anew` is set where TikTok was told something, but no longer has the audience that was told.
+    `target.anew` is set where TikTok was told something, but no longer has the audience that was told;
+    `target.used_audiences` counts one that is still to be created.
     """
     audience = target.audience
     found = audience_find(client, audience)
     target.anew = bool(audience.state_path) and found.audience_id != audience.state_of
-    target.used_audiences = found.used
+    target.used_audiences = found.used + (not found.audience_id)
     target.save(update_fields=["anew", "used_audiences"])
     adopt(audience, found.audience_id)
 

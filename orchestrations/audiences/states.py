@@ -23,7 +23,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from destinations.preparation.state import StateCounts, fold
-from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus
+from orchestrations.choices import UNFINISHED_BATCHES, AudienceStatus, BatchStatus
 from orchestrations.models import Audience, Batch, Run, RunAudience
 from orchestrations.spool import Spool, workdir
 
@@ -78,10 +78,12 @@ def states_adopt(states: list[NewState]) -> None:
             transaction.on_commit(partial(default_storage.delete, audience.state_path))
         audience.state_path, audience.state_of, audience.state_at = state.path, audience.audience_id, timezone.now()
         audience.people, audience.ids, audience.unsure = state.counts.people, state.counts.ids, state.counts.unsure
+        if audience.status in (AudienceStatus.NEW, AudienceStatus.DELETED):
+            audience.status = AudienceStatus.CALCULATING
         audience.next_reading_at = timezone.now() + timedelta(hours=settings.HUB_READING_HOURS[0])
         audience.save(
             update_fields=[
-                "state_path", "state_of", "state_at", "people", "ids", "unsure", "next_reading_at",
+                "state_path", "state_of", "state_at", "people", "ids", "unsure", "status", "next_reading_at",
             ]
         )  # fmt: skip
         state.target.folded = True

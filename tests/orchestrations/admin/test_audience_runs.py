@@ -77,7 +77,7 @@ def target_made(run: Run, advertiser: str, number: int) -> RunAudience:
         tenant=tenant, advertiser_id=advertiser, name="loyal", transport="streaming"
     )
     target = RunAudience.objects.create(
-        tenant=tenant, run=run, audience=audience, number=number, used_audiences=12, **COUNTS
+        tenant=tenant, run=run, audience=audience, number=number, used_audiences=13, **COUNTS
     )
     status = BatchStatus.ACCEPTED if run.stage == RunStage.FINISHED else BatchStatus.PENDING
     for phase, (action, entries) in enumerate((("delete", 4_000), ("add", 300)), 1):
@@ -229,7 +229,7 @@ def test_a_plan_says_when_too_few_people_would_be_left(plan, person):
 
 def test_a_plan_says_when_there_is_no_room_for_the_audience(plan, person):
     with tenant_scope(plan.tenant):
-        RunAudience.objects.filter(run=plan).update(used_audiences=400)
+        RunAudience.objects.filter(run=plan).update(used_audiences=401)
     page = page_of(person("bea"), plan)
     assert "401 of 400" in page
     assert "There is no room for a new audience" in page

@@ -55,6 +55,13 @@ def test_cancelled_run_leaves_the_audience_as_it_is(keeper, held):
     assert keeper.run().status == RunStatus.HELD
 
 
+def test_cancelled_run_that_was_held_cannot_be_retried_past_its_guard(keeper, held):
+    keeper.cancel(held)
+    with pytest.raises(ValidationError, match="nobody released it"):
+        keeper.retry(held)
+    assert keeper.held() == ids_of(people(range(10)))
+
+
 def test_held_run_keeps_others_from_starting(keeper, held):
     with pytest.raises(ValidationError, match=f"Run {held.pk}"):
         keeper.start()
