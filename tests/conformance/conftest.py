@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.conformance.providers import Provider, providers_all
+from tests.conformance.provider import Provider
+from tests.conformance.providers import providers_all
 from tests.conformance.world import World
 from tests.orchestrations.conftest import orchestration_of, run_of
 
@@ -17,8 +18,9 @@ def provider(request) -> Provider:
 
 @pytest.fixture(autouse=True)
 def _short_waits(settings, monkeypatch):
-    """Retry quickly, and let no task leave: these tests do the workers' part themselves."""
+    """Retry quickly, stream faster than we would at TikTok, and let no task leave: these tests are the workers."""
     settings.HUB_RETRY_SECONDS = [0.01, 0.02, 0.04]
+    monkeypatch.setattr("destinations.tiktok.limits.buckets.SEGMENT_QPS", 1000.0)
     monkeypatch.setattr("orchestrations.doorbell.task_send", lambda *args: True)
 
 

@@ -213,11 +213,13 @@ def test_an_unforeseen_fault_ends_the_run_instead_of_being_repeated(world, caplo
     run = prepared(world, 20)
     change(world, run, inputs={**run.inputs, "settings": {}})
     with tenant_scope(world.tenant):
+        Batch.objects.filter(run=run).update(kind="unheard-of")
         assert run_deliver(run.pk) is False
     run = world.now(run)
     assert (run.status, run.error["resolution"], run.error["class"]) == (RunStatus.FAILED, "unexpected", "KeyError")
     assert f"run {run.pk} ended by KeyError" in caplog.text
     assert "event_source_id'" not in caplog.text
+    assert "unheard-of" not in caplog.text
 
 
 def test_two_tenants_are_served_at_the_same_time(world, other):

@@ -3,6 +3,7 @@
 import pytest
 
 from orchestrations.choices import RunStatus
+from orchestrations.verdicts import bisection_budget
 
 REFUSAL = {"code": 40002, "message": "Invalid value for partner: not allowed."}
 
@@ -35,7 +36,7 @@ def test_a_refusal_of_everything_is_taken_for_the_configuration_and_stops_the_ru
     world.fault(REFUSAL)
     run = world.send(world.rows(4 * world.limit))
     assert (run.status, run.accepted, run.error["code"]) == (RunStatus.FAILED, 0, 40002)
-    assert run.attempts < 60
+    assert run.attempts < (bisection_budget(world.limit) + 2 if world.keeps else 60)  # one batch tells, or three
     assert world.held() == {}
 
 
