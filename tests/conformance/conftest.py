@@ -5,9 +5,6 @@ import pytest
 from tests.conformance.provider import Provider
 from tests.conformance.providers import providers_all
 from tests.conformance.world import World
-from tests.orchestrations.conftest import orchestration_of, run_of
-
-__all__ = ["orchestration_of", "run_of"]
 
 
 @pytest.fixture(params=providers_all(), ids=lambda provider: provider.name)

@@ -1,4 +1,7 @@
-"""A TikTok of the simplest kind, written without a look at the emulator: it takes events and answers in odd ways."""
+"""A TikTok of the simplest kind, written without a look at the emulator: it takes events or people, in odd ways.
+
+Only deliveries are answered oddly. Whoever keeps an audience also looks for it and creates it: that is answered plainly.
+"""
 
 import gzip
 import json
@@ -11,10 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SUCCESS = {"code": 0}
+LIST, CREATE = "/dmp/custom_audience/list/", "/segment/audience/"
 
 
 class StandIn(ThreadingHTTPServer):
-    """Count what was taken (event id → times) and how often somebody asked; `style` answers a request."""
+    """Count what was taken (event id or digest → times); `style` answers a delivery, `tokens` are those of deliveries.
+
+    `audiences` are the names of those that were made.
+    """
 
     daemon_threads = True
 
@@ -23,6 +30,7 @@ class StandIn(ThreadingHTTPServer):
         self.style = style
         self.taken: Counter[str] = Counter()
         self.tokens: list[str | None] = []
+        self.audiences: list[str] = []
         self.guard = threading.Lock()
 
     @property
@@ -40,22 +48,41 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take a request."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith(CREATE):
+            self.create(body["custom_audience_name"])
+            return
         self.served += 1
-        self.items = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["data"]
+        self.keys = keys_of(body)
         with self.server.guard:
             self.server.tokens.append(self.headers["Access-Token"])
             self.turn = len(self.server.tokens)
         self.server.style(self)
 
     def do_GET(self) -> None:
-        """Take a request that somebody was sent to by a redirect."""
+        """Show the audiences, or take a request that somebody was sent to by a redirect."""
+        if LIST in self.path:
+            self.reply(json.dumps({**SUCCESS, "data": {"list": self.listed()}}))
+            return
         self.server.tokens.append(self.headers["Access-Token"])
         self.reply(json.dumps(SUCCESS))
 
-    def take(self) -> None:
-        """Hold the events of the request."""
+    def create(self, name: str) -> None:
+        """Make an audience; its number is its id."""
         with self.server.guard:
-            self.server.taken.update(item["event_id"] for item in self.items)
+            self.server.audiences.append(name)
+            data = {"audience_id": str(len(self.server.audiences))}
+        self.reply(json.dumps({**SUCCESS, "data": data}))
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Describe the audiences as shortly as possible."""
+        names = enumerate(self.server.audiences, 1)
+        return [{"audience_id": str(number), "name": name, "audience_type": "Partner"} for number, name in names]
+
+    def take(self) -> None:
+        """Hold the events or people of the request."""
+        with self.server.guard:
+            self.server.taken.update(self.keys)
 
     def reply(self, text: str | bytes, status: int = 200, **headers: str) -> None:
         """Answer in one piece."""
@@ -72,6 +99,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
         """Stay silent."""
+
+
+def keys_of(body: dict[str, Any]) -> list[str]:
+    """Name what is in a delivery: events by their id, people by their digests."""
+    if "batch_data" in body:
+        return [element["id"] for person in body["batch_data"] for element in person if element]
+    return [item["event_id"] for item in body["data"]]
 
 
 Style = Callable[[Handler], None]
@@ -92,7 +126,7 @@ def standing_in(style: Style) -> Iterator[StandIn]:
 
 
 def says(text: str | bytes, **headers: str) -> Style:
-    """Take the events and say this."""
+    """Take the delivery and say this."""
 
     def style(handler: Handler) -> None:
         handler.take()

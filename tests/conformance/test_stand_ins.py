@@ -7,6 +7,7 @@ import pytest
 
 from orchestrations.choices import RunStatus
 from orchestrations.models import Run
+from tests.conformance.providers import providers_each
 from tests.conformance.stand_in import (
     StandIn,
     chunked,
@@ -20,9 +21,9 @@ from tests.conformance.stand_in import (
     standing_in,
     trickle,
 )
-from tests.orchestrations.conftest import order_rows
+from tests.conformance.world import World
 
-ROWS = 2100
+pytestmark = pytest.mark.parametrize("provider", providers_each(), ids=lambda provider: provider.plugin)
 ODD_HEADERS = {
     "Content_Type": "text/plain; charset=utf-8",
     "X_Tt_Logid": "log-1",
@@ -66,32 +67,37 @@ WRONG = [
 
 
 @pytest.fixture
-def deliver(acme, orchestration_of, run_of, settings) -> Callable[[StandIn, int], Run]:
-    """Send purchases to a stand-in, one request after the other."""
-    settings.HUB_RETRY_SECONDS = [0.01, 0.02, 0.04]
+def several(world) -> int:
+    """As many rows as three requests hold."""
+    return 2 * world.limit + 100
+
+
+@pytest.fixture
+def deliver(world: World, settings) -> Callable[[StandIn, int], Run]:
+    """Send rows to a stand-in, one request after the other."""
     settings.HUB_DELIVERY_CONNECTIONS = 1
 
-    def send(tiktok: StandIn, rows: int = ROWS) -> Run:
+    def send(tiktok: StandIn, rows: int) -> Run:
         settings.TIKTOK_API_URL = tiktok.url
-        return run_of(orchestration_of(acme, order_rows(rows)))
+        return world.finish(world.start(world.orchestration(world.rows(rows))))
 
     return send
 
 
 @pytest.mark.parametrize("style", GOOD)
-def test_a_right_answer_in_any_form_is_success(deliver, style):
+def test_a_right_answer_in_any_form_is_success(deliver, several, style):
     with standing_in(style) as tiktok:
-        run = deliver(tiktok)
-    assert (run.status, run.accepted, run.unknown) == (RunStatus.SUCCEEDED, ROWS, 0)
-    assert len(tiktok.taken) == ROWS
+        run = deliver(tiktok, several)
+    assert (run.status, run.accepted, run.unknown) == (RunStatus.SUCCEEDED, several, 0)
+    assert len(tiktok.taken) == several
 
 
 @pytest.mark.parametrize("style", THEN_FINE)
-def test_what_is_no_answer_is_sent_again(deliver, style):
+def test_what_is_no_answer_is_sent_again(deliver, several, style):
     with standing_in(style) as tiktok:
-        run = deliver(tiktok)
-    assert (run.status, run.accepted, run.unknown) == (RunStatus.SUCCEEDED, ROWS, 0)
-    assert len(tiktok.taken) == ROWS
+        run = deliver(tiktok, several)
+    assert (run.status, run.accepted, run.unknown) == (RunStatus.SUCCEEDED, several, 0)
+    assert len(tiktok.taken) == several
     assert run.attempts > run.requests
 
 
@@ -124,9 +130,9 @@ def test_an_answer_that_never_ends_is_given_up(deliver, settings):
     assert len(tiktok.taken) == 20
 
 
-def test_nobody_at_the_address_counts_as_not_sent(acme, orchestration_of, run_of, settings):
+def test_nobody_at_the_address_counts_as_not_sent(world, settings):
     settings.HUB_RETRY_SECONDS = [0.01]
     settings.TIKTOK_API_URL = "http://127.0.0.1:9/open_api/v1.3/"
-    run = run_of(orchestration_of(acme, order_rows(20)))
-    assert (run.status, run.unsent, run.unknown) == (RunStatus.FAILED, 20, 0)
+    run = world.send(world.rows(20))
+    assert (run.status, run.unsent, run.unknown) == (RunStatus.FAILED, world.unprepared(20), 0)
     assert run.error["resolution"] == "not_reachable"

@@ -90,10 +90,14 @@ class World:
             )
 
     def carry(self, run: Run, seconds: float = 30) -> Run:
-        """Do what workers and the sweeper do until the run has ended, and see that its account is true.
+        """Do what workers and the sweeper do until the run has ended, and see that its account is true."""
+        run = self.finish(run, seconds)
+        if run.status != RunStatus.HELD:
+            self.check(run)
+        return run
 
-        A run that is held is left to `release`.
-        """
+    def finish(self, run: Run, seconds: float = 30) -> Run:
+        """Do what workers and the sweeper do until the run has ended, or is held: that is left to `release`."""
         until = time.monotonic() + seconds
         while not (run := self.now(run)).is_finished:
             if run.status == RunStatus.HELD:
@@ -102,7 +106,6 @@ class World:
             with tenant_scope(self.tenant):
                 (run_deliver if run.stage == RunStage.DELIVERING else run_prepare)(run.pk)
             time.sleep(0.005)
-        self.check(run)
         return run
 
     def release(self, run: Run) -> Run:
