@@ -1,6 +1,6 @@
 """A TikTok of the simplest kind, written without a look at the emulator: it takes events or people, in odd ways.
 
-Only deliveries are answered oddly. Whoever keeps an audience also looks for it and creates it: that is answered plainly.
+Only deliveries are answered oddly. Whoever keeps an audience also looks for it and creates it: that gets plain answers.
 """
 
 import gzip
