@@ -53,6 +53,8 @@ def explain(kind: str, text: str, country: str | None = None) -> Explanation:
         note = f"SHA-256 ({rule} rule)" if number == EMAIL else "SHA-256"
         steps.append((note if found["hashed"] is not None else "Already a hash: taken as it is", found["value"]))
         digests |= dict.fromkeys([rule] if number == EMAIL else RULES, bytes.fromhex(found["value"]))
+    if problem is not None and digests:
+        problem = problem.removesuffix(".") + " (by the audience rule)."
     return Explanation(tuple(dict.fromkeys(steps)), digests, problem)
 
 

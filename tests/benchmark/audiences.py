@@ -112,7 +112,7 @@ def measured(way: str, path: Path, state: Path, threads: int) -> dict[str, Any]:
     if way == "state":
         for _ in columnar(path, None, state, threads):
             pass
-        return {}
+        return {"peak_mb": peak_mb()}
     if way == "agree":
         return {"agree": agree(path, state)}
     wall, cpu = time.perf_counter(), time.process_time()

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,9 +96,22 @@ def assert_requests(made: Made, wanted: Wanted, state: State, want: Expected, ru
         for at, ids in enumerate(ids_of(request, kinds)):
             assert where.pop((request.number, at)) == set(ids.items())
     assert not where
+    assert_persons(made, wanted, state, relinks=mode != "remove" and want.revived == set())
     assert made.rows["row"].to_pylist() == (want.rows if mode != "remove" else [])
     assert [request.number for request in made.requests] == list(range(1, len(made.requests) + 1))
     assert [request.phase for request in made.requests] == [1] * len(deletes) + [2] * len(adds)
+
+
+def assert_persons(made: Made, wanted: Wanted, state: State, *, relinks: bool) -> None:
+    """Ids belong to the person of their first row, else to whom the state says; who changes is said in batch 0."""
+    now = {one: wanted.person(row) for one, row in wanted.owner.items()}
+    told = {one: person for one, (person, _) in state.items()}
+    listed = [(row["batch"], (row["kind"], row["digest"]), row["person"]) for row in made.ids.to_pylist()]
+    assert all(person == (told | now)[one] for _, one, person in listed)
+    moved = {one for batch, one, _ in listed if batch == 0}
+    assert moved <= {one for one, person in now.items() if told.get(one, person) != person}
+    unsent = {one for one, person in now.items() if told.get(one, person) != person}
+    assert not relinks or unsent <= {one for _, one, _ in listed}
 
 
 def assert_tallies(made: Made, wanted: Wanted, want: Expected, rows: int) -> None:
@@ -115,7 +129,7 @@ types = st.sets(st.sampled_from(TYPES), min_size=1).map(sorted)
 modes = st.sampled_from(["mirror", "mirror", "add", "remove"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), types=types, mode=modes, anew=st.booleans(), rule=st.sampled_from(["audience", "events"]))
 def test_columns_and_sets_agree(data: st.DataObject, types: list[str], mode: str, anew: bool, rule: str) -> None:
     rows = data.draw(st.lists(people, max_size=14))
@@ -169,7 +183,62 @@ def assert_folds(data: st.DataObject, made: Made, work: Path, state: State) -> N
     assert read_state(again) == want
 
 
-@settings(max_examples=40, deadline=None)
+def lines_of(bodies: list[bytes], kinds: list[int]) -> list[list[Id]]:
+    """The ids of each line of uploaded files; both kinds of device ids share a column."""
+    columns = [[kind] for kind in kinds if kind < 2] + ([[k for k in kinds if k > 1]] if max(kinds) > 1 else [])
+    header = {0: "email_SHA256", 1: "phone_SHA256"}
+    found: list[list[Id]] = []
+    for body in bodies:
+        lines = body.decode().removesuffix("\n").split("\n")
+        if len(kinds) > 1:
+            assert lines.pop(0) == ",".join(header.get(kinds[0], "MAID_SHA256") for kinds in columns)
+        for line in lines:
+            cells = zip(columns, line.split(","), strict=True)
+            found.append([(kinds[0], bytes.fromhex(cell)) for kinds, cell in cells if cell])
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), types=types, mode=st.sampled_from(["mirror", "add", "remove", "replace"]))
+def test_files_and_sets_agree(data: st.DataObject, types: list[str], mode: str) -> None:
+    rows = data.draw(st.lists(people, max_size=14))
+    rules = AudienceRules(types, "US")
+    state: State = {one: value for one, value in data.draw(states).items() if one[0] in rules.kinds}
+    wanted = read(rows, rules)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        target = Target(1, write_state(work / "state.parquet", state) if state else None)
+        made = prepare_audience(
+            [TYPED, *rows], work, types=types, targets=[target], mode=mode, country="US", transport="file",
+            file_part_bytes=data.draw(st.sampled_from([320, 700, 40_000_000])),
+        )  # fmt: skip
+        made = without_first_row(made)
+        want = expected(wanted, state, mode)
+        assert_tallies(made, wanted, want, len(rows))
+        assert_files(made, wanted, want, rules, mode)
+        assert_folds(data, made, work, state)
+
+
+def assert_files(made: Made, wanted: Wanted, want: Expected, rules: AudienceRules, mode: str) -> None:
+    """What is uploaded and applied is what must be added, and after that what must be removed."""
+    adds = made.of("replace" if mode == "replace" else "add")
+    rows = want.rows if mode != "remove" else []
+    for applied, ids in ((adds, [wanted.rows[row] for row in rows]), (made.of("delete"), None)):
+        assert len(applied) <= 1
+        numbers = orjson.loads(applied[0].body)["uploads"] if applied else []
+        uploads = [request for request in made.requests if request.number in numbers]
+        assert all(len(request.body) <= 40_000_000 and request.kind == "upload" for request in uploads)
+        assert {request.phase + 1 for request in uploads} <= {applied[0].phase if applied else 0}
+        lines = [one for line in lines_of([upload.body for upload in uploads], rules.kinds) for one in line]
+        sent = {one for some in ids for one in some} if ids is not None else want.deleted
+        assert {digest for _, digest in lines} == {digest for _, digest in sent}
+    where = placed_ids(made)
+    assert len(where) == sum(request.events for request in made.requests)
+    assert made.rows["row"].to_pylist() == rows
+    assert [request.phase for request in made.requests] == sorted(request.phase for request in made.requests)
+
+
+@settings(max_examples=25, deadline=None)
 @given(data=st.data(), types=types)
 def test_mirror_told_everything_leaves_the_rows_and_nothing_to_do(data: st.DataObject, types: list[str]) -> None:
     rules = AudienceRules(types, "US")
