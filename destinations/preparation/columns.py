@@ -86,5 +86,7 @@ def as_text(x: str, duckdb_type: str, kind: Kind = Kind.TEXT) -> str:
 
 
 def as_shown(x: str, native: str) -> str:
-    """Write a value of a native type for people; never in the session's own time zone."""
+    """Write a value of a native type for people; never in the session's own time zone, nor with the sign of a NaN."""
+    if native in ("DOUBLE", "FLOAT"):
+        return f"CASE WHEN isnan({x}) THEN 'nan' ELSE {x}::VARCHAR END"
     return as_text(x, native) if native == "TIMESTAMP WITH TIME ZONE" else f"{x}::VARCHAR"

@@ -1,5 +1,7 @@
 """Whatever stands in names and cells, bodies are valid JSON and hold exactly what was given."""
 
+import math
+
 import orjson
 import pytest
 
@@ -56,3 +58,9 @@ def test_settings_are_written_as_json(code: str) -> None:
 @pytest.mark.parametrize("url", ["https://a.example/?x='\"\\", "https://a.example/%27;--"])
 def test_settings_are_quoted_in_sql(url: str) -> None:
     assert prepare_rows([good_row()], "web", default_page_url=url).event["page"]["url"] == url
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_no_number_is_shown_without_a_sign(sign: float) -> None:
+    outcome = prepare_rows([good_row(price=math.copysign(math.nan, sign))])
+    assert outcome.issues == [(1, "price", "bad_number", "nan", "reject")]
