@@ -20,12 +20,14 @@ from datetime import datetime, timedelta
 from destinations.preparation.contract import APPLY, UPLOAD
 from destinations.tiktok.client import Answer
 from destinations.tiktok.errors import RejectedError, RetryableError, TikTokError
+from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.choices import BatchStatus
 from orchestrations.models import Batch
 
 RUN_BUDGET = 512  # requests spent on bisection in one run
 ALIKE_LIMIT = 3  # batches whose first halves are refused with the same words
 WHOLE = (UPLOAD, APPLY)  # kinds of requests that have no parts which could be sent apart
+NOT_READY = 48  # how often an audience that TikTok works on is tried again, a quarter of an hour apart
 THROTTLES = 30  # how often in a row a batch is put off before it counts as not sent
 
 
@@ -153,7 +155,10 @@ def _refused_alike(batch: Batch, shipment: Shipment, error: RejectedError) -> st
 
 def _retry(batch: Batch, error: RetryableError, now: datetime, ladder: list[float]) -> Effect:
     batch.uncertain = batch.uncertain or error.uncertain
-    if error.throttled:
+    if error.resolution.key == ResolutionKey.AUDIENCE_NOT_READY:
+        batch.throttles += 1
+        wait, over = max(ladder, default=0.0), batch.throttles > NOT_READY
+    elif error.throttled:
         batch.throttles += 1
         wait, over = min(2.0 ** (batch.throttles - 1), 60.0, max(ladder, default=0.0)), batch.throttles > THROTTLES
     else:

@@ -16,15 +16,20 @@ from destinations.tiktok.audience_calls import (
 from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.errors import ConfigurationError, RejectedError, RetryableError
 from orchestrations.audiences.claims import claimed
+from orchestrations.audiences.upkeep import audience_doubt
 from orchestrations.models import Audience, RunAudience
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found of an audience: its id ("" where there is none), and how many audiences the ad account has."""
+    """What was found of an audience: its id ("" where there is none), and how many audiences the ad account has.
+
+    `failed` says that TikTok could not carry out the last change by files, which it tells only afterwards.
+    """
 
     audience_id: str
     used: int
+    failed: bool = False
 
 
 def audience_find(client: TikTokClient, audience: Audience) -> Found:
@@ -33,9 +38,9 @@ def audience_find(client: TikTokClient, audience: Audience) -> Found:
     The id that we know counts; where it is gone, the oldest of our own audiences with that name and type.
     """
     listed = [row for row in audiences_list(client, audience.advertiser_id) if row.is_creator]
-    ids = {row.id for row in listed}
-    if audience.audience_id and (audience.audience_id in ids or _still_there(client, audience)):
-        return Found(audience.audience_id, len(listed))
+    failed = {row.id: bool(row.error_message) for row in listed}
+    if audience.audience_id and (audience.audience_id in failed or _still_there(client, audience)):
+        return Found(audience.audience_id, len(listed), failed.get(audience.audience_id, False))
     named = [row.id for row in listed if _fits(row, audience)]
     # Ids of TikTok grow with time.
     return Found(min(named, key=lambda text: (len(text), text), default=""), len(listed))
@@ -44,6 +49,7 @@ def audience_find(client: TikTokClient, audience: Audience) -> Found:
 def audience_survey(client: TikTokClient, target: RunAudience) -> None:
     """Look for the audience of a run before anything is prepared, and note what was found.
 
+    A change that TikTok took and could not carry out later makes all that it was told doubtful: it is told again.
     `target.anew` is set where TikTok was told something, but no longer has the audience that was told;
     `target.used_audiences` counts one that is still to be created.
     """
@@ -53,6 +59,9 @@ def audience_survey(client: TikTokClient, target: RunAudience) -> None:
     target.used_audiences = found.used + (not found.audience_id)
     target.save(update_fields=["anew", "used_audiences"])
     adopt(audience, found.audience_id)
+    if found.failed and not target.anew:
+        audience_doubt(audience=audience)
+        audience.refresh_from_db()
 
 
 def audience_ensure(client: TikTokClient, audience: Audience) -> str:

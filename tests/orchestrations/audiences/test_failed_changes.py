@@ -63,6 +63,17 @@ def test_next_run_removes_whom_the_failed_one_could_not(filed):
     assert (audience.status, audience.people, audience.unsure) == (AudienceStatus.READY, len(wanted), 0)
 
 
+def test_run_before_the_first_reading_notices_the_failure_itself(filed):
+    filed.people(people(TOO_FEW, phones=False))
+    filed.run()
+    filed.control("clock", {"advance": 3_600})
+    wanted = people([*TOO_FEW, *range(2_000, 2_300)], phones=False)
+    filed.people(wanted)
+    filed.run()
+    carried_out(filed)
+    assert filed.held() == ids_of(wanted)
+
+
 def test_forgetting_makes_the_next_run_send_everybody(keeper):
     keeper.set_up(people(range(10)))
     keeper.run()

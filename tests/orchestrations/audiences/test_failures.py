@@ -47,6 +47,16 @@ def test_unknown_requests_are_sent_again_by_the_next_run(keeper, action):
     assert keeper.audience().unsure == 0
 
 
+def test_people_of_a_lost_request_leave_when_the_list_drops_them(keeper):
+    keeper.set_up(people(range(10)))
+    keeper.fault({"commit_then_drop": True}, times=LADDER_IS_OVER)
+    assert keeper.run().unknown
+    keeper.faults_end()
+    keeper.people(people(range(20, 25)))
+    keeper.run()
+    assert keeper.held() == ids_of(people(range(20, 25)))
+
+
 def test_bad_person_is_found_and_the_others_arrive(keeper):
     keeper.set_up(people(range(12)), people_per_request=12)
     keeper.fault({"poison": {"id": digest("person7@mail.example")}})

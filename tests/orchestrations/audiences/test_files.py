@@ -47,6 +47,19 @@ def test_second_run_makes_the_audience_equal_to_the_changed_query(filer, mode):
     assert len(filer.audiences()) == 1
 
 
+def test_removal_waits_while_tiktok_works_on_what_was_appended(filer):
+    filer.control("seed", {"options": {"audience_floor": 2, "audience_processing_seconds": 1.5}})
+    filer.set_up(people(range(10)), transport="file")
+    filer.run()
+    filer.control("clock", {"advance": 2})
+    filer.people(people(range(5, 15)))
+    run = filer.run()
+    filer.control("clock", {"advance": 2})
+    assert (run.status, run.unsent) == (RunStatus.SUCCEEDED, 0)
+    assert run.attempts > run.requests
+    assert filer.held() == ids_of(people(range(5, 15)))
+
+
 def test_replacing_is_one_update(filer):
     filer.set_up(people(range(10)), transport="file", sync_mode="replace")
     filer.run()
