@@ -80,10 +80,16 @@ def unpacked(path: Path) -> bytes:
     """Return a file's content; what the spool packs is unpacked."""
     data = path.read_bytes()
     if path.suffix == ".parquet":
-        return str(pq.read_table(io.BytesIO(data)).to_pylist()).encode()
+        rows = pq.read_table(io.BytesIO(data)).to_pylist()
+        return str([{name: readable(value) for name, value in row.items()} for row in rows]).encode()
     if path.suffix == ".zst":
         return bytes(pa.decompress(data[8:], int.from_bytes(data[:8], "little"), codec="zstd", asbytes=True))
     return data
+
+
+def readable(value: object) -> object:
+    """Write digests as they are written everywhere else."""
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def forms(data: bytes) -> Iterator[bytes]:
