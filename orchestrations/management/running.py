@@ -5,7 +5,7 @@ import sys
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,10 +24,11 @@ from tiktok_hub.hub.broker import BrokerError
 from tiktok_hub.hub.locks import LockedError
 from tiktok_hub.hub.process import Child
 from tiktok_hub.hub.runner import hub_holder
-from tiktok_hub.hub.services import ServicesError
+from tiktok_hub.hub.services import ServicesError, services_running
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.policies import membership_allows
+from tiktok_hub.tenancy.scope import tenant_scope
 
 POLL_SECONDS = 0.2
 USAGE, INTERRUPTED = 2, 130
@@ -162,6 +163,33 @@ class RunCommand(BaseCommand):
         if settings.HUB_EMBEDDED_BROKER and hub_holder() is None:
             self.stderr.write("No hub runs on this data folder, so the run waits. Start one: manage.py hub")
         return 0
+
+
+class RunOnCommand(RunCommand):
+    """A command that lets a run which stands still go on, in somebody's name."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("run", type=positive_int, metavar="RUN", help="the run's number")
+        self.wait_arguments(parser)
+        self.result_arguments(parser)
+
+    def go_on(self, run: Run, membership: Membership) -> Run:
+        """Queue the run again; raise ValidationError or PermissionDenied where that is not possible."""
+        raise NotImplementedError
+
+    def work(self, **options: Any) -> int:
+        """Let the run go on; wait for it if asked to."""
+        run = self.run_found(options["run"])
+        with tenant_scope(run.tenant), interruptible(self) as state:
+            membership = self.membership(run.tenant, options["user"])
+            with services_running() if options["wait"] else nullcontext() as started:
+                run = self.go_on(run, membership)
+                state.update(run=run, started=started)
+                if not options["wait"]:
+                    return self.tell_queued(run)
+                self.wait(run, timeout=options["timeout"], started=started)
+                return self.tell(run, rejects=options["rejects"])
 
 
 def goes_on(run: Run, started: Child | None) -> str:
