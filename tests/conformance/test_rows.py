@@ -46,6 +46,14 @@ def test_repeated_rows_are_sent_once_and_counted_as_duplicates(world):
     assert set(world.held()) == world.keys(range(10))
 
 
+def test_requests_leave_side_by_side_only_where_their_order_means_nothing(world, settings):
+    settings.HUB_DELIVERY_CONNECTIONS = 3
+    run = world.start(world.orchestration(world.rows(3 * world.limit)))
+    world.emulator("latency", {"seconds": 0.2})
+    assert world.carry(run).status == RunStatus.SUCCEEDED
+    assert world.most_at_once() == (1 if world.keeps else 3)
+
+
 def test_a_sample_sends_the_first_rows_only(world):
     run = world.send(world.rows(30), sample=10)
     assert (run.status, run.selected, run.accepted) == (RunStatus.SUCCEEDED, 10, 10)

@@ -164,6 +164,11 @@ class World:
         answer = requests.get(f"{self.url}/_emulator/requests", params={"path": self.provider.path}, timeout=10)
         return list(answer.json()["requests"])
 
+    def most_at_once(self) -> int:
+        """Return how many requests of whatever kind TikTok has had to answer at the same time."""
+        answer = requests.get(f"{self.url}/_emulator/requests", params={"summary": 1}, timeout=10)
+        return int(answer.json()["most_in_flight"])
+
     def unprepared(self, count: int) -> int:
         """Return how many of so many rows count as not sent where TikTok is out of reach from the beginning."""
         return 0 if self.keeps else count
