@@ -8,6 +8,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from orchestrations.choices import RunPurpose
 from orchestrations.models import Batch, Run
 
 ACCEPTED, REJECTED = "var(--color-green-500)", "var(--color-red-400)"
@@ -54,7 +55,10 @@ def throughput_chart(run: Run) -> str:
 
 
 def days_chart(runs: Any, *, days: int, now: datetime | None = None) -> str:
-    """Return accepted events and rejected rows per day of the last days, stacked; empty without any run."""
+    """Return what TikTok accepted and rows rejected per day of the last days, stacked; empty without any run.
+
+    What is accepted are events and entries of audiences (a person to add or remove); plans count nowhere.
+    """
     today = timezone.localdate(now or timezone.now())
     first = today - timedelta(days=days - 1)
     totals = _by_day(runs, first)
@@ -62,7 +66,7 @@ def days_chart(runs: Any, *, days: int, now: datetime | None = None) -> str:
         return ""
     axis = [first + timedelta(days=index) for index in range(days)]
     bars = [
-        _bars("Accepted events", [totals.get(day, (0, 0))[0] for day in axis], ACCEPTED),
+        _bars("Accepted events and people", [totals.get(day, (0, 0))[0] for day in axis], ACCEPTED),
         _bars("Rejected rows", [totals.get(day, (0, 0))[1] for day in axis], REJECTED),
     ]
     return json.dumps({"labels": [f"{day:%b} {day.day}" for day in axis], "datasets": bars})
@@ -70,7 +74,7 @@ def days_chart(runs: Any, *, days: int, now: datetime | None = None) -> str:
 
 def _by_day(runs: Any, first: date) -> dict[date, tuple[int, int]]:
     rows = (
-        runs.filter(created_at__date__gte=first)
+        runs.filter(created_at__date__gte=first, purpose=RunPurpose.DELIVER)
         .order_by()
         .annotate(day=TruncDate("created_at"))
         .values("day")
