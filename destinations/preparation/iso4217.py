@@ -1,4 +1,7 @@
-"""ISO 4217: the currencies in circulation (list one, amendment 177), to tell an unsupported code from a wrong one."""
+"""ISO 4217: the currencies in circulation (list one, amendment 177), and which of them TikTok takes.
+
+Two lists, to tell an unsupported code from a wrong one.
+"""
 
 ISO_4217 = frozenset(
     """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
@@ -8,3 +11,10 @@ ISO_4217 = frozenset(
     QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS
     UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG""".split()
 )
+
+TIKTOK_CURRENCIES = tuple(
+    """AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS
+    INR ISK JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RUB
+    SAR SEK SGD THB TRY TWD UAH USD VES VND ZAR""".split()
+)
+"""What Events API 2.0 takes as `properties.currency` (doc 1771101303285761)."""

@@ -3,6 +3,8 @@
 Keys are stored with runs and counted in reports, so they are never renamed.
 """
 
+from destinations.preparation.iso4217 import TIKTOK_CURRENCIES
+
 REASONS: dict[str, str] = {
     "missing_identity": "The row has none of the identifiers that its destination needs.",
     "bad_email": "The e-mail address is not one that can exist.",
@@ -25,7 +27,7 @@ REASONS: dict[str, str] = {
     "number_too_large": "The number is larger than any amount can be.",
     "bad_quantity": "The quantity is not a whole number of at least 1.",
     "bad_currency": "The currency is not an ISO 4217 code.",
-    "unsupported_currency": "TikTok does not take this currency.",
+    "unsupported_currency": f"TikTok does not take this currency, only {' '.join(TIKTOK_CURRENCIES)}.",
     "bad_channel": "The event channel is none of those TikTok knows.",
     "bad_content_type": "The content type is neither product nor product_group; product is sent.",
     "bad_boolean": "The value is none of true, false, yes, no, 1 and 0.",

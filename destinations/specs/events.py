@@ -2,6 +2,7 @@
 
 from destinations.preparation.events import body_slice, prepare
 from destinations.preparation.fields import Field, Kind, Required
+from destinations.preparation.iso4217 import TIKTOK_CURRENCIES
 from destinations.specs.base import Limits, Parcel, Setting, SettingKind, SettingRequired, Spec
 from destinations.tiktok.calls import events_track
 from destinations.tiktok.client import Answer, TikTokClient
@@ -16,11 +17,6 @@ STANDARD_EVENTS = tuple(
 LEGACY_EVENTS = ("CompletePayment", "SubmitForm", "PlaceAnOrder", "ClickButton", "Pageview")
 """Former names that TikTok still takes."""
 
-CURRENCIES = tuple(
-    """AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS
-    INR ISK JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RUB
-    SAR SEK SGD THB TRY TWD UAH USD VES VND ZAR""".split()
-)
 CHANNELS = ("email", "website", "phone_call", "in_store", "crm", "other")
 
 SETTINGS = (
@@ -223,7 +219,7 @@ FIELDS = (
         "Currency",
         "ISO 4217; USD where there is a value without one.",
         strict=True,
-        choices=CURRENCIES,
+        choices=TIKTOK_CURRENCIES,
         default="USD",
     ),
     Field(
