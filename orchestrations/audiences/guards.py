@@ -23,7 +23,12 @@ def _reason(run: Run, target: RunAudience) -> tuple[str, str] | None:
         then = f"Released, the run removes all of its {target.before:,} people."
         return "empty_result", f"The query returned nobody for the audience “{name}”. {then}"
     if not target.anew and target.removed * 100 > most * target.before:
-        share = f"{target.removed:,} of {target.before:,} people ({target.removed / target.before:.1%})"
+        share = f"{target.removed:,} of {target.before:,} people ({_percent(target.removed, target.before)} %)"
         then = f"more than {most} % has to be released by somebody."
         return "too_many_removed", f"The run would remove {share} from the audience “{name}”; {then}"
     return None
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a share with one decimal at most, rounded up: what passed a limit may not read like the limit."""
+    return f"{-(-part * 1000 // whole) / 10:,g}"

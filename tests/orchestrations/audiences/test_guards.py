@@ -32,6 +32,13 @@ def test_guard_counts_people_in_percent(keeper, left, status):
     assert keeper.run().status == status
 
 
+def test_share_of_those_removed_never_reads_like_the_limit_it_passed(keeper):
+    keeper.set_up(people(range(1001)), max_removal_percent=30)
+    keeper.run()
+    keeper.people(people(range(700)))
+    assert "(30.1 %)" in keeper.run().hold["sentence"]
+
+
 def test_empty_result_is_held(keeper):
     keeper.set_up(people(range(3)))
     keeper.run()
