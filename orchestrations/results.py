@@ -14,6 +14,7 @@ from django.utils import timezone
 from pyarrow import csv
 
 from destinations.preparation.reasons import REASONS
+from destinations.tiktok.codes import WARNING_CODES
 from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
 from orchestrations.choices import BatchStatus, RunPurpose, RunStatus
 from orchestrations.models import Batch, Run, RunAudience
@@ -43,6 +44,9 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
     `selected`, `rejected` and `duplicates` count rows, `warnings` values; `events`, `accepted`, `refused`, `unknown`
     and `unsent` events; `requests` batches, `attempts` HTTP requests. `seconds` runs on until the run has ended.
 
+    `accepted_with_warning` are those of the accepted whose request TikTok took with a reservation (partly done, had it
+    before); what it said is in the list of batches.
+
     Where an audience is kept, an event is an entry of a request: one person to add or remove. `people` are those in the
     query's result; `added`, `removed` and `unchanged` people are what the run means for its audience (for several ad
     accounts the sum; `audiences` has each), `valid` rows with a valid id by type. `plan` says what will come of it.
@@ -65,6 +69,7 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "warnings": run.warnings,
         "events": run.events,
         "accepted": run.accepted,
+        "accepted_with_warning": _accepted_with_warning(run),
         "refused": run.refused,
         "unknown": run.unknown,
         "unsent": run.unsent,
@@ -79,6 +84,12 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "rejects_file": str(rejects_file) if rejects_file else None,
         "error": error_result(run.error),
     }
+
+
+def _accepted_with_warning(run: Run) -> int:
+    """Count what was in requests whose answer was a success, but not a plain one."""
+    warned = Batch.objects.filter(run=run, code__in=WARNING_CODES).aggregate(total=Sum("accepted"))
+    return warned["total"] or 0
 
 
 def _note(run: Run) -> str:
@@ -261,6 +272,8 @@ def run_text(result: dict[str, Any]) -> str:
         lines += _counts(result, "people", ("people", "added", "removed", "unchanged"), None)
     entries = "entries" if "people" in result else "events"
     lines += _counts(result, entries, ("events", "accepted", "refused", "unknown", "unsent"), None)
+    if warned := result["accepted_with_warning"]:
+        lines.append(f"    {warned:>12,} of the accepted with a warning from TikTok, see the run's batches")
     lines.append(f"  {'requests':<12}{result['requests']:>12,} ({result['attempts']:,} HTTP requests)")
     lines += _plan_lines(result)
     lines += [

@@ -190,6 +190,9 @@ CODES: dict[int, ReturnCode] = {
     70001: _reconnect("INVALID_BIZ_AUTH_TYPE", "The kind of authorization does not fit this TikTok account."),
 }
 
+WARNING_CODES = frozenset(code for code, meaning in CODES.items() if meaning.remedy is None)
+"""Success with a reservation."""
+
 RANGES: tuple[tuple[range, ReturnCode], ...] = (
     (range(40000, 50000), _rejected("UNKNOWN_CLIENT_ERROR", "TikTok refused the request.")),
     (range(50000, 60000), _failed("UNKNOWN_SERVICE_ERROR", "service error")),

@@ -51,6 +51,13 @@ def test_a_failed_run_tells_its_error_with_steps(acme, orchestration_of, run_of,
     assert (result["accepted"], result["unsent"]) == (0, 3)
 
 
+def test_what_tiktok_took_with_a_reservation_is_counted_as_such(acme, orchestration_of, run_of, held, fault):
+    fault({"match": TRACK, "action": {"partial": 20001}})
+    result = result_of(run_of(orchestration_of(acme, order_rows(3))))
+    assert (result["status"], result["accepted"], result["accepted_with_warning"]) == ("succeeded", 3, 3)
+    assert "3 of the accepted with a warning from TikTok" in run_text(result)
+
+
 @pytest.mark.parametrize(("code", "noted"), [("", True), ("TEST12345", False)], ids=["without", "with"])
 def test_a_sample_without_a_test_event_code_says_that_it_counts(acme, orchestration_of, run_of, held, code, noted):
     settings = {"test_event_code": code} if code else {}
