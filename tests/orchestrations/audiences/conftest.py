@@ -204,6 +204,12 @@ class Keeper:
         self.control("faults", {"match": match, "action": action, **more})
 
 
+@pytest.fixture(autouse=True)
+def _quick_streams(monkeypatch):
+    """Stream faster than we would at TikTok."""
+    monkeypatch.setattr("destinations.tiktok.limits.buckets.SEGMENT_QPS", 1000.0)
+
+
 @pytest.fixture
 def keeper_of(transactional_db, membership_in, emulator, tmp_path) -> Callable[..., Keeper]:
     """Make a keeper of a member's tenant."""
