@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.envelope import Answer, undecided
-from destinations.tiktok.errors import ConfigurationError
+from destinations.tiktok.errors import ConfigurationError, RejectedError, TikTokError
 from destinations.tiktok.limits import Bucket, audience_buckets
 from destinations.tiktok.reading import MOST_PAGES, page_number, rows_of, text_of
 from destinations.tiktok.resolutions import ResolutionKey, resolution_get
@@ -35,6 +35,7 @@ _READS = 3
 
 _GONE = ("The audience no longer exists at TikTok.", ResolutionKey.AUDIENCE_NOT_FOUND)
 _OTHER_IDS = ("The audience at TikTok was made of other kinds of ids.", ResolutionKey.AUDIENCE_OF_OTHER_IDS)
+_FULL = ("The ad account holds as many audiences as TikTok allows.", ResolutionKey.AUDIENCE_LIMIT)
 #: What a return code means on one endpoint: nothing else of these requests can be gone, or be of another kind.
 _MEANINGS = {(_MAPPING, 40007): _GONE, (_UPDATE, 40007): _GONE, (_UPDATE, 40909): _OTHER_IDS}
 
@@ -98,7 +99,7 @@ def audience_create(client: TikTokClient, advertiser_id: str, name: str) -> str:
     Names are not unique at TikTok: look for the name first, and again after an uncertain `RetryableError`.
     """
     wanted = {"advertiser_id": advertiser_id, "action": "create", "custom_audience_name": name_checked(name)}
-    answer = _post(client, _AUDIENCE, wanted, advertiser_id)
+    answer = _post_create(client, _AUDIENCE, wanted, advertiser_id)
     return _needed(answer, "audience_id")
 
 
@@ -134,7 +135,7 @@ def file_audience_create(
         "calculate_type": calculate_type,
         "audience_sub_type": "NORMAL",
     }
-    answer = _post(client, _CREATE, wanted, advertiser_id)
+    answer = _post_create(client, _CREATE, wanted, advertiser_id)
     _needed(answer, "custom_audience_id")
     return answer
 
@@ -221,6 +222,26 @@ def _post(client: TikTokClient, path: str, payload: Mapping[str, Any] | bytes, a
         if meaning := _MEANINGS.get((path, error.code or 0)):
             error.sentence, error.resolution = meaning[0], resolution_get(meaning[1])
         raise
+
+
+def _post_create(client: TikTokClient, path: str, payload: Mapping[str, Any], advertiser_id: str) -> Answer:
+    """Create an audience; a refusal by an ad account that is full says so, whatever TikTok's words for it are."""
+    try:
+        return _post(client, path, payload, advertiser_id)
+    except RejectedError as error:
+        if not _is_full(client, advertiser_id):
+            raise
+        sentence, resolution = _FULL
+        said = {"code": error.code, "message": error.message, "request_id": error.request_id, "status": error.status}
+        raise ConfigurationError(sentence, resolution=resolution, **said) from error  # type: ignore[arg-type]
+
+
+def _is_full(client: TikTokClient, advertiser_id: str) -> bool:
+    """Say whether an ad account has as many audiences of its own as it may; no where TikTok does not let us count."""
+    try:
+        return sum(row.is_creator for row in audiences_list(client, advertiser_id)) >= MOST_AUDIENCES
+    except TikTokError:
+        return False
 
 
 def _needed(answer: Answer, name: str) -> str:

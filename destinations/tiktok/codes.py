@@ -245,7 +245,8 @@ MESSAGE_RULES: tuple[MessageRule, ...] = (
           _SMALL),
     _rule(_FIELDS | {40011},
           r"^(?!.*\b(name|characters?|users|members)\b)"
-          r"(.*\baudiences?\b.*\b(limit|quota|maximum|exceed)|.*\b(limit|quota|maximum|too many|exceed).*audiences)",
+          r"(.*\baudiences?\b.*\b(limit|quota|maximum|exceed)"
+          r"|.*\b(limit|quota|maximum|too many|exceed|at most).*audiences)",
           _FULL),
     _rule(_FIELDS, r"\b(event_source_id|event_set_ids?|pixel_code)\b", _NO_SOURCE),
     _rule(_FIELDS, r"(pixel|event (set|source))\b.*(not exist|not found|doesn.t exist|invalid|deleted)", _NO_SOURCE),

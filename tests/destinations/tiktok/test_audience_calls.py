@@ -14,7 +14,7 @@ import requests
 from destinations.emulator.server import EmulatorServer
 from destinations.tiktok import audience_calls as calls
 from destinations.tiktok.client import TikTokClient
-from destinations.tiktok.errors import ConfigurationError, RetryableError, TikTokError
+from destinations.tiktok.errors import ConfigurationError, RejectedError, RetryableError, TikTokError
 from destinations.tiktok.limits import audience_buckets
 
 ACME, GLOBEX = "7654321098765432109", "7654321098765432209"
@@ -322,6 +322,18 @@ def test_full_ad_account_says_so(acme, emulator):
     with pytest.raises(ConfigurationError) as caught:
         calls.audience_create(acme, ACME, "one more")
     assert caught.value.resolution.key == "audience_limit"
+
+
+@pytest.mark.parametrize(("owned", "remedy"), [(400, ConfigurationError), (399, RejectedError)], ids=["full", "free"])
+def test_refusal_of_a_full_ad_account_is_known_by_counting(tiktok, client, owned, remedy):
+    tiktok.says(40002, "No more, sorry.")
+    for number in range(1, 5):
+        rows = [ROW | {"audience_id": n} for n in range(100 * number - 99, min(100 * number, owned) + 1)]
+        tiktok.answers(page(rows, number, 4, owned))
+    with pytest.raises(remedy) as caught:
+        calls.audience_create(client, ACME, "one more")
+    assert (caught.value.code, caught.value.message) == (40002, "No more, sorry.")
+    assert (caught.value.resolution.key == "audience_limit") is (owned == 400)
 
 
 def test_app_that_may_not_stream_is_told_of_files(acme, emulator):

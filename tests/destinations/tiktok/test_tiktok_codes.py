@@ -150,6 +150,7 @@ PRODUCTION = [
     (40002, "The audience is being processed", RetryableError, "audience_not_ready"),
     (40002, "The number of custom audiences has reached the limit of 400", ConfigurationError, "audience_limit"),
     (40002, "The advertiser has reached the limit of 400 audiences", ConfigurationError, "audience_limit"),
+    (40002, "You can have at most 400 audiences", ConfigurationError, "audience_limit"),
     (40002, "The audience must have at least 1000 matched users", ConfigurationError, "audience_too_small"),
     (40002, "Less than 1,000 members are left", ConfigurationError, "audience_too_small"),
     (40002, "A user needs at least 10000 coins", RejectedError, "rejected_data"),
