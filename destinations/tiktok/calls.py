@@ -14,12 +14,15 @@ from destinations.tiktok.envelope import Answer
 from destinations.tiktok.errors import ConfigurationError, CredentialError, RejectedError
 from destinations.tiktok.limits import track_buckets
 from destinations.tiktok.reading import list_of, pages, rows_of, text_of
-from destinations.tiktok.resolutions import ResolutionKey
+from destinations.tiktok.resolutions import ResolutionKey, resolution_get
 
 #: Ids per request to /advertiser/info/ (assumed; TikTok publishes no maximum).
 ADVERTISERS_PER_REQUEST = 100
 #: The largest pages that TikTok gives: pixels 20, Business Center lists 50.
 PIXELS_PER_PAGE, BUSINESS_CENTER_PAGE = 20, 50
+
+#: Return code of a request about something that was deleted.
+_NOT_EXIST = 40007
 
 _ADVERTISER_FIELDS = ("advertiser_id", "name", "status", "company", "currency", "timezone", "owner_bc_id")
 
@@ -163,7 +166,13 @@ def events_track(client: TikTokClient, body: bytes, *, event_source_id: str, adv
     TikTok takes all or nothing; with the same event ids the request may be repeated for 48 hours.
     """
     buckets = track_buckets(client.app_id, event_source_id, advertiser_id, rate=client.event_rate)
-    return client.post("event/track/", body, buckets=buckets)
+    try:
+        return client.post("event/track/", body, buckets=buckets)
+    except ConfigurationError as error:
+        if error.code == _NOT_EXIST:
+            error.sentence = "The event set or pixel no longer exists at TikTok."
+            error.resolution = resolution_get(ResolutionKey.EVENT_SOURCE_NOT_FOUND)
+        raise
 
 
 def _role_in(client: TikTokClient, center_id: str, advertiser_id: str) -> str | None:

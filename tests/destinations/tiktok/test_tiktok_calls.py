@@ -6,7 +6,7 @@ import pytest
 
 from destinations.tiktok import calls
 from destinations.tiktok.client import TikTokClient
-from destinations.tiktok.errors import CredentialError, RetryableError
+from destinations.tiktok.errors import ConfigurationError, CredentialError, RetryableError
 from destinations.tiktok.limits import MemoryLimiter
 
 ADVERTISER = "7654321098765432109"
@@ -107,6 +107,13 @@ def test_advertiser_role_does_not_hide_an_outage(tiktok, client):
     tiktok.answers("", status=503)
     with pytest.raises(RetryableError):
         calls.advertiser_role(client, ADVERTISER)
+
+
+def test_events_for_something_deleted_name_the_event_source_whatever_the_words(tiktok, client):
+    tiktok.says(40007, "Object is gone")
+    with pytest.raises(ConfigurationError) as caught:
+        calls.events_track(client, b"{}", event_source_id="C1", advertiser_id=ADVERTISER)
+    assert caught.value.resolution.key == "event_source_not_found"
 
 
 def test_events_track_sends_the_body(tiktok, client):
