@@ -19,8 +19,9 @@ from orchestrations.choices import RunStatus
 from orchestrations.management.bar import ProgressBar
 from orchestrations.models import Orchestration, Run
 from orchestrations.results import rejects_write, run_result, run_text
+from orchestrations.services import run_active
 from orchestrations.sources.base import did_you_mean
-from tiktok_hub.hub.broker import BrokerError
+from tiktok_hub.hub.broker import BrokerError, broker_ping
 from tiktok_hub.hub.locks import LockedError
 from tiktok_hub.hub.process import Child
 from tiktok_hub.hub.runner import hub_holder
@@ -31,6 +32,8 @@ from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import tenant_scope
 
 POLL_SECONDS = 0.2
+#: How long a hub may be away, as for a restart, before those who wait for a run beside it are told.
+HUBLESS_SECONDS = 30.0
 USAGE, INTERRUPTED = 2, 130
 EXIT: dict[str, int] = {
     RunStatus.SUCCEEDED: 0,
@@ -134,15 +137,30 @@ class RunCommand(BaseCommand):
     def wait(self, run: Run, *, timeout: float | None, started: Child | None) -> None:
         """Follow a run until it has ended or is held; `started` are services that end with this command."""
         until = time.monotonic() + timeout if timeout is not None else None
+        seen = time.monotonic()
         with ProgressBar(self.stderr) as bar:
             while not run.is_finished and run.status != RunStatus.HELD:
                 if until is not None and time.monotonic() > until:
-                    self.refuse(f"Run {run.pk} has not ended after {timeout:g} s. {goes_on(run, started)}", status=1)
-                if started is not None and not started.alive:
-                    self.refuse(f"Background work has ended unexpectedly. {goes_on(run, started)}", status=1)
+                    on = goes_on(run, by_itself=started is None)
+                    self.refuse(f"Run {run.pk} has not ended after {timeout:g} s. {on}", status=1)
+                if background_alive(started):
+                    seen = time.monotonic()
+                elif started is not None or time.monotonic() - seen > HUBLESS_SECONDS:
+                    on = goes_on(run, by_itself=False)
+                    self.refuse(f"Background work has ended unexpectedly. {on}", status=1)
                 bar.show(run)
                 time.sleep(POLL_SECONDS)
                 run.refresh_from_db()
+
+    def left_behind_finish(self, orchestration: Orchestration, *, timeout: float | None, started: Child | None) -> None:
+        """See a run through that stood still because nothing ran, so that the next one can start.
+
+        Only where we had to start what works on it (`started`): elsewhere somebody is just working on it.
+        """
+        active = run_active(orchestration) if started is not None else None
+        if active is not None and active.status != RunStatus.HELD:
+            self.stderr.write(f"Run {active.pk} was not finished when background work last ended; it goes on first.")
+            self.wait(active, timeout=timeout, started=started)
 
     def tell(self, run: Run, *, rejects: Path | None) -> int:
         """Print a run's result and return the exit status that goes with it."""
@@ -192,9 +210,19 @@ class RunOnCommand(RunCommand):
                 return self.tell(run, rejects=options["rejects"])
 
 
-def goes_on(run: Run, started: Child | None) -> str:
-    """Say what becomes of a run that nobody waits for any more."""
-    when = "goes on" if started is None else "goes on as soon as a hub runs (manage.py hub)"
+def background_alive(started: Child | None) -> bool:
+    """Say whether anybody works on this data folder: what we started, else a hub or what is left of one.
+
+    Where the broker is a server of its own, workers come and go unseen; somebody is taken to be there.
+    """
+    if started is not None:
+        return started.alive
+    return not settings.HUB_EMBEDDED_BROKER or hub_holder() is not None or broker_ping(settings.HUB_DATA_DIR)
+
+
+def goes_on(run: Run, *, by_itself: bool) -> str:
+    """Say what becomes of a run that nobody waits for any more; `by_itself` where background work stays."""
+    when = "goes on" if by_itself else "goes on as soon as a hub runs (manage.py hub)"
     return f"The run {when}. See it: manage.py run_show {run.pk}; end it: manage.py run_cancel {run.pk}"
 
 
@@ -206,7 +234,7 @@ def interruptible(command: RunCommand) -> Iterator[dict[str, Any]]:
         yield state
     except KeyboardInterrupt:
         run = state.get("run")
-        text = goes_on(run, state.get("started")) if run else "Nothing was started."
+        text = goes_on(run, by_itself=state.get("started") is None) if run else "Nothing was started."
         command.stderr.write(f"\nInterrupted. {text}")
         sys.exit(INTERRUPTED)
 

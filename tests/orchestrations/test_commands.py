@@ -1,8 +1,10 @@
 """The commands about runs: what they print and the exit status, with a worker in a thread and the emulator."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from io import StringIO
 from typing import Any
 
@@ -16,10 +18,12 @@ from django_scopes import scopes_disabled
 from destinations.models import Destination
 from orchestrations.choices import RunStatus
 from orchestrations.leases import ACTIVE
+from orchestrations.management.commands.orchestration_run import Command as OrchestrationRun
 from orchestrations.models import Run
 from tests.orchestrations.conftest import order_rows, run_through
 from tests.orchestrations.test_results import dirty
 from tiktok_hub.hub import locks
+from tiktok_hub.hub.process import Child
 from tiktok_hub.hub.runner import lock_path
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -204,6 +208,34 @@ def test_waiting_ends_in_time_and_the_run_goes_on(command, orders):
     assert (status, run.status) == (1, RunStatus.QUEUED)
     assert "has not ended after 0.3 s" in err
     assert f"run_cancel {run.pk}" in err
+
+
+@pytest.fixture
+def services() -> Iterator[Child]:
+    """Be what a command started for the time of its work; it does nothing."""
+    child = Child("services", [sys.executable, "-c", "import time; time.sleep(60)"], {})
+    child.start()
+    yield child
+    child.stop(5.0)
+
+
+@pytest.mark.parametrize(("status", "waited"), [(RunStatus.RUNNING, True), (RunStatus.HELD, False)])
+def test_a_run_left_behind_goes_on_before_the_next_starts(command, orders, services, status, waited):
+    orchestration = orders()
+    command("orchestration_run", "acme", NAME)
+    with tenant_scope(orchestration.tenant):
+        Run.objects.update(status=status)
+        with pytest.raises(CommandError, match="0.1 s") if waited else nullcontext():
+            OrchestrationRun(stderr=StringIO()).left_behind_finish(orchestration, timeout=0.1, started=services)
+
+
+def test_who_waits_is_told_when_nobody_works_any_more(command, orders, settings, monkeypatch):
+    settings.HUB_EMBEDDED_BROKER = True
+    monkeypatch.setattr("orchestrations.management.running.HUBLESS_SECONDS", 0.1)
+    orchestration = orders()
+    command("orchestration_run", "acme", NAME)
+    with tenant_scope(orchestration.tenant), pytest.raises(CommandError, match="goes on as soon as a hub runs"):
+        OrchestrationRun(stderr=StringIO()).wait(Run.objects.get(), timeout=None, started=None)
 
 
 def test_show_tells_a_run_of_any_tenant(command, globex, orchestration_of, run_of, held):

@@ -39,6 +39,7 @@ class Command(RunCommand):
             membership = self.membership(tenant, options["user"])
             waits = options["wait"] or options["plan"]
             with services_running() if waits else nullcontext() as started:
+                self.left_behind_finish(orchestration, timeout=options["timeout"], started=started)
                 run = run_start(
                     orchestration=orchestration,
                     membership=membership,
