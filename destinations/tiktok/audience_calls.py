@@ -167,13 +167,17 @@ def name_checked(name: str) -> str:
 def _list_pages(client: TikTokClient, advertiser_id: str) -> Iterator[dict[str, Any]]:
     """Yield the answers of all pages; each has a list of rows with ids."""
     buckets = _buckets(client, _LIST, advertiser_id)
+    seen: set[str] = set()
     for page in range(1, MOST_PAGES + 1):
         asked = {"advertiser_id": advertiser_id, "page": page, "page_size": _PAGE}
         answer = client.get(_LIST, asked, buckets=buckets)
         rows, last = _listed(answer), page_number(answer.data, "total_page")
         yield {**answer.data, "list": rows}
-        if not rows or (len(rows) < _PAGE if last is None else page >= last):
+        ids = {text_of(row["audience_id"]) for row in rows}
+        # Where TikTok does not count its pages, they end with one that is empty or brings nothing new.
+        if ids <= seen if last is None else not rows or page >= last:
             return
+        seen |= ids
 
 
 def _listed(answer: Answer) -> list[dict[str, Any]]:

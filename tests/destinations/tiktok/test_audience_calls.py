@@ -230,6 +230,13 @@ def test_empty_list_may_be_left_out_where_tiktok_counts_none(tiktok, client):
     assert calls.audiences_list(client, ACME) == []
 
 
+@pytest.mark.parametrize("end", [[], [{"audience_id": "3"}]], ids=["an empty page", "the last page again"])
+def test_short_pages_are_all_read_where_tiktok_does_not_count_them(tiktok, client, end):
+    for rows in ([{"audience_id": "1"}, {"audience_id": "2"}], [{"audience_id": "3"}], end):
+        tiktok.answers({"code": 0, "data": {"list": rows}})
+    assert [row.id for row in calls.audiences_list(client, ACME)] == ["1", "2", "3"]
+
+
 def test_some_audiences_are_read_with_their_state(acme, emulator):
     made = calls.audience_create(acme, ACME, "VIP")
     calls.mapping_send(acme, mapping(made, *PEOPLE), advertiser_id=ACME)
