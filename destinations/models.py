@@ -8,7 +8,7 @@ from django.utils import timezone
 from destinations.choices import CredentialStatus, CredentialType, LinkStatus
 from destinations.specs import get as spec_get
 from destinations.specs.base import Spec
-from tiktok_hub.crypto import SecretField
+from tiktok_hub.crypto import Secret, SecretField
 from tiktok_hub.tenancy.models import Membership, TenantModel, User
 from tiktok_hub.tenancy.policies import is_admin
 
@@ -35,6 +35,8 @@ class Credential(TenantModel):
     checked_at = models.DateTimeField("last checked", null=True, editable=False)
     problem = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    audited = ("name", "description", "type", "access_token", "status", "authorised_by")
 
     class Meta:
         ordering = ("name",)
@@ -121,6 +123,8 @@ class Destination(TenantModel):
     checked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    audited = ("name", "description", "plugin", "credential", "settings", "admin_only", "pii_setting", "enabled")
+
     class Meta:
         ordering = ("name",)
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="destination_name_once")]
@@ -133,6 +137,11 @@ class Destination(TenantModel):
     def spec(self) -> Spec:
         """Return the plugin's declaration."""
         return spec_get(self.plugin)
+
+    def audit_values(self) -> dict[str, Any]:
+        """Wrap the settings that the plugin calls secret."""
+        secret = {f"settings.{setting.name}" for setting in self.spec.settings if setting.secret}
+        return {name: Secret(value) if name in secret else value for name, value in super().audit_values().items()}
 
     @property
     def country(self) -> str:

@@ -3,12 +3,11 @@
 import logging
 
 from celery import shared_task
-from django_scopes import scopes_disabled
 
 from destinations.models import Credential
 from destinations.services import credential_check, links_expire
 from tiktok_hub.tenancy.models import Tenant
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 from tiktok_hub.tenancy.tasks import TenantTask
 
 logger = logging.getLogger(__name__)
@@ -17,7 +16,7 @@ logger = logging.getLogger(__name__)
 @shared_task(name="credentials_check")
 def credentials_check_task() -> None:
     """Ring for a check of every credential that holds a token, in all tenants, and mark overdue links."""
-    with scopes_disabled():
+    with hub_scope():
         held = list(Credential.objects.exclude(access_token="").values_list("tenant_id", "pk"))
     for tenant in Tenant.objects.all():
         with tenant_scope(tenant):

@@ -15,7 +15,6 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django_scopes import scopes_disabled
 
 from destinations.models import destinations_usable_by
 from orchestrations.choices import MissedRuns, RunStage, RunStatus, RunTrigger, ScheduleKind, ScheduleOverlap
@@ -26,7 +25,7 @@ from orchestrations.services import run_active, run_start
 from tiktok_hub.tenancy.backends import membership_of
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.policies import membership_allows
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +129,7 @@ def schedules_tick(now: datetime | None = None) -> int:
     """
     now = now or timezone.now()
     due = Q(next_slot__lte=now) | Q(waiting_slot__isnull=False)
-    with scopes_disabled():
+    with hub_scope():
         found = list(Schedule.objects.filter(due).order_by("next_slot", "pk").select_related("tenant"))
     return sum(_tick_guarded(schedule.tenant, schedule.orchestration_id, now) for schedule in found)
 

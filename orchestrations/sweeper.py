@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
-from django_scopes import scopes_disabled
 
 from orchestrations.doorbell import ring
 from orchestrations.leases import ACTIVE
 from orchestrations.models import Run
+from tiktok_hub.tenancy.scope import hub_scope
 
 GRACE = timedelta(seconds=2)  # a run that was queued just now has a task on its way
 QUIET_SWEEPS = 6  # sweeps for which a run that was rung for is not rung for again
@@ -23,7 +23,7 @@ def runs_sweep() -> int:
     """Ring for every active run of any tenant that nobody holds; return how many there were."""
     now = timezone.now()
     free = Q(lease_until__lte=now) | Q(lease_until__isnull=True, created_at__lte=now - GRACE)
-    with scopes_disabled():
+    with hub_scope():
         runs = list(Run.objects.filter(free, status__in=ACTIVE).order_by("lease_until", "pk")[:1000])
         return sum(_hand_on(run, now) for run in runs)
 

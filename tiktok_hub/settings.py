@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "tiktok_hub",
     "tiktok_hub.tenancy",
+    "tiktok_hub.audit",
     "destinations",
     "orchestrations",
 ]
@@ -46,6 +47,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tiktok_hub.acting.ActingMiddleware",
     "tiktok_hub.tenancy.middleware.TenantMiddleware",
 ]
 
@@ -158,9 +160,18 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HUB_PUBLIC_URL.startswith("https://")
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("HUB_BEHIND_PROXY", default=False) else None
+HUB_BEHIND_PROXY = env.bool("HUB_BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+
+# E-mail: none where EMAIL_URL is not set.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+vars().update(
+    env.email_url("EMAIL_URL") if EMAIL_URL else {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("HUB_MAIL_FROM", default="tiktok_hub@localhost")
 
 # TikTok
 TIKTOK_APP_ID = env.str("TIKTOK_APP_ID", default="")

@@ -14,11 +14,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
-from django_scopes import scopes_disabled
 from unfold.sites import UnfoldAdminSite
 
 from tiktok_hub.tenancy.models import Membership, Tenant, User
-from tiktok_hub.tenancy.scope import current_tenant
+from tiktok_hub.tenancy.scope import current_tenant, hub_scope
 
 View = Callable[..., HttpResponseBase]
 
@@ -201,5 +200,5 @@ def tenants_of(user: User) -> models.QuerySet[Tenant]:
     """
     if user.is_superuser:
         return Tenant.objects.all()
-    with scopes_disabled():
+    with hub_scope():
         return Tenant.objects.filter(pk__in=list(Membership.objects.filter(user=user).values_list("tenant", flat=True)))

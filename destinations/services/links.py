@@ -17,7 +17,6 @@ from django.core import signing
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
-from django_scopes import scopes_disabled
 
 from destinations.choices import LinkStatus
 from destinations.models import AuthorizationLink, Credential
@@ -25,7 +24,7 @@ from destinations.services.grants import grant_store
 from destinations.tiktok.calls import authorization_url, token_exchange
 from destinations.tiktok.errors import TikTokError
 from tiktok_hub.tenancy.models import User
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 #: Seconds for which a state can come back: TikTok's auth_code lives one hour (document 1738373141733378).
 STATE_SECONDS = 3600
@@ -211,7 +210,7 @@ def _link_find(token: str) -> AuthorizationLink:
         plain = _signer.unsign(token)
     except signing.BadSignature:
         raise AuthorizationError(LinkProblem.UNKNOWN) from None
-    with scopes_disabled():
+    with hub_scope():
         link = _links().filter(token_hash=digest(plain)).first()
     if link is None:
         raise AuthorizationError(LinkProblem.UNKNOWN)
@@ -221,7 +220,7 @@ def _link_find(token: str) -> AuthorizationLink:
 def _link_by_state(state: str) -> AuthorizationLink | None:
     if not state:
         return None
-    with scopes_disabled():
+    with hub_scope():
         return _links().filter(state_hash=digest(state)).first()
 
 

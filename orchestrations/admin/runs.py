@@ -43,7 +43,8 @@ from tiktok_hub.tenancy.scope import tenant_scope
 
 BATCHES_PER_PAGE = 25
 CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
-VIEW, OPERATE, DOWNLOAD = "orchestrations.view_run", "orchestrations.run_orchestration", "orchestrations.download_run"
+VIEW, CHANGE, DOWNLOAD = "orchestrations.view_run", "orchestrations.change_run", "orchestrations.download_run"
+OPERATE = "orchestrations.run_orchestration"
 KINDS = {"plan": "primary", "sample": "info"}  # colours of the labels that tell special runs from the others
 
 
@@ -139,7 +140,7 @@ class RunAdmin(OwnPageAdmin):
             self.object_page("issues.csv", self.issues, name="issues", permission=DOWNLOAD),
             self.object_page("release/", self.release, name="release", permission=RELEASE, method="POST"),
             self.object_page("start/", self.start, name="start", permission=OPERATE, method="POST"),
-            self.object_page("cancel/", self.cancel, name="cancel", permission=OPERATE, method="POST"),
+            self.object_page("cancel/", self.cancel, name="cancel", permission=CHANGE, method="POST"),
             self.object_page("retry/", self.retry, name="retry", permission=OPERATE, method="POST"),
             self.object_page("restart/", self.restart, name="restart", permission=OPERATE, method="POST"),
         ]

@@ -15,7 +15,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django_scopes import scopes_disabled
 
 from destinations.models import Credential
 from destinations.services import client_open
@@ -24,6 +23,7 @@ from destinations.tiktok.errors import RetryableError, TikTokError
 from orchestrations.audiences.upkeep import audience_doubt
 from orchestrations.choices import AudienceStatus, RunStatus
 from orchestrations.models import Audience, AudienceReading, RunAudience
+from tiktok_hub.tenancy.scope import hub_scope
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ LOCKED = ("not editable", "unavailable", "not available")
 
 def tenants_due(now: datetime | None = None) -> list[int]:
     """Return the tenants that have audiences to be read now."""
-    with scopes_disabled():
+    with hub_scope():
         due = Audience.objects.filter(next_reading_at__lte=now or timezone.now())
         return list(due.order_by("tenant_id").values_list("tenant_id", flat=True).distinct())
 

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
-from django_scopes import scopes_disabled
 
 from orchestrations.choices import RunStatus
 from orchestrations.management.bar import ProgressBar
@@ -29,7 +28,7 @@ from tiktok_hub.hub.services import ServicesError, services_running
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.policies import membership_allows
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 POLL_SECONDS = 0.2
 #: How long a hub may be away, as for a restart, before those who wait for a run beside it are told.
@@ -107,7 +106,7 @@ class RunCommand(BaseCommand):
 
     def run_found(self, number: int) -> Run:
         """Return a run by its number, whichever tenant it belongs to."""
-        with scopes_disabled():
+        with hub_scope():
             run = Run.objects.select_related("tenant").filter(pk=number).first()
         if run is None:
             self.refuse(f"There is no run {number}.")

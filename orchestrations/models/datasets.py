@@ -30,6 +30,8 @@ class Dataset(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     loaded_at = models.DateTimeField(editable=False)
 
+    audited = ("name", "description", "filename", "digest", "rows", "pii_names")
+
     class Meta:
         ordering = ("name",)
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="dataset_name_once")]
@@ -41,6 +43,11 @@ class Dataset(TenantModel):
     def pii_columns(self) -> set[str]:
         """Return the names of the columns that hold personal data."""
         return {column["name"] for column in self.columns if column.get("pii")}
+
+    @property
+    def pii_names(self) -> list[str]:
+        """Return the same in the table's order, as the audit log shows it."""
+        return [column["name"] for column in self.columns if column.get("pii")]
 
 
 class Query(TenantModel):
@@ -56,6 +63,8 @@ class Query(TenantModel):
     columns = models.JSONField(default=list, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+
+    audited = ("name", "description", "sql", "status")
 
     class Meta:
         ordering = ("name",)

@@ -45,6 +45,11 @@ class Orchestration(TenantModel):
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    audited = (
+        *("name", "description", "query", "destination", "settings", "enabled"),
+        *("sync_mode", "max_removal_percent", "when_deleted"),
+    )
+
     class Meta:
         ordering = ("name",)
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="orchestration_name_once")]
@@ -75,6 +80,8 @@ class Schedule(TenantModel):
     waiting_slot = models.DateTimeField(null=True, editable=False)
     set_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
     set_at = models.DateTimeField(editable=False)
+
+    audited = ("kind", "cron", "every_minutes", "time_zone", "overlap", "missed", "enabled", "set_by")
 
     class Meta:
         ordering = ("next_slot", "pk")

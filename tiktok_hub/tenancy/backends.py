@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant, User
-from tiktok_hub.tenancy.policies import permissions
+from tiktok_hub.tenancy.policies import membership_permissions
 from tiktok_hub.tenancy.scope import current_tenant, tenant_scope
 
 AnyUser = AbstractBaseUser | AnonymousUser
@@ -32,8 +32,7 @@ class PolicyBackend(ModelBackend):
 
     def get_all_permissions(self, user_obj: AnyUser, obj: Any = None) -> set[str]:
         """Return what the user may do in the opened tenant; nothing outside of one."""
-        membership = membership_of(user_obj, current_tenant())
-        return set(permissions(membership.policy)) if membership else set()
+        return set(membership_permissions(membership_of(user_obj, current_tenant())))
 
     def has_perm(self, user_obj: AnyUser, perm: str, obj: Any = None) -> bool:
         """Say whether the user may do `perm` in the opened tenant."""

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django_scopes import ScopedManager
 
-from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.choices import Option, Policy
 from tiktok_hub.tenancy.scope import current_tenant
 
 # First URL segments that belong to the hub itself.
@@ -37,7 +37,31 @@ def time_zone_validate(value: str) -> None:
         raise ValidationError(f"“{value}” is no IANA time zone. An example: America/New_York.")
 
 
-class Tenant(models.Model):
+class Audited(models.Model):
+    """Base of everything whose changes people make stand in the audit log: `audited` names the fields that do."""
+
+    audited: ClassVar[tuple[str, ...]] = ()
+
+    class Meta:
+        abstract = True
+
+    def audit_values(self) -> dict[str, Any]:
+        """Return the fields' values as the log shows them: things by name, mappings name by name, secrets wrapped."""
+        found: dict[str, Any] = {}
+        for name in self.audited:
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                found |= {f"{name}.{key}": inner for key, inner in sorted(value.items())}
+            else:
+                found[name] = str(value) if isinstance(value, models.Model) else value
+        return found
+
+    def audit_tenant(self) -> "Tenant | None":
+        """Return whose log it is; None for the installation's."""
+        return None
+
+
+class Tenant(Audited):
     """An isolated brand, or one client of an agency. A sandbox is a tenant with `sandbox_of` set."""
 
     slug = models.SlugField(
@@ -60,16 +84,27 @@ class Tenant(models.Model):
         validators=[RegexValidator(r"^[A-Z]{2}$", "Two capital letters, as in US.")],
         help_text="ISO 3166 code for phones without a country code, where neither row nor destination says.",
     )
+    require_mfa = models.BooleanField(
+        "require a second factor",
+        default=False,
+        help_text="Members without an authenticator app or a security key are led to set one up before anything else.",
+    )
     sandbox_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="sandboxes")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[models.Manager["Tenant"]] = models.Manager()
+
+    audited = ("slug", "name", "time_zone", "default_country", "require_mfa")
 
     class Meta:
         ordering = ("name",)
 
     def __str__(self) -> str:
         return self.name
+
+    def audit_tenant(self) -> "Tenant":
+        """Return itself."""
+        return self
 
 
 class UserManager(BaseUserManager["User"]):
@@ -91,7 +126,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").lower())
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(Audited, AbstractBaseUser, PermissionsMixin):
     """A person, known by e-mail address; what they may do depends on the tenant (`Membership`)."""
 
     email = models.EmailField("e-mail", unique=True)
@@ -103,6 +138,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
+
+    audited = ("email", "name", "is_active", "is_superuser")
 
     class Meta:
         ordering = ("email",)
@@ -121,7 +158,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.is_active
 
 
-class TenantModel(models.Model):
+class TenantModel(Audited):
     """Base of everything that a tenant owns: carries the tenant, and is queried inside `tenant_scope` only."""
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, editable=False, related_name="+")
@@ -135,6 +172,10 @@ class TenantModel(models.Model):
         """Write the row into the opened tenant; raise TenantMismatchError where it belongs or points elsewhere."""
         self.tenant_check()
         super().save(*args, **kwargs)
+
+    def audit_tenant(self) -> Tenant | None:
+        """Return the tenant that owns the row."""
+        return self.tenant
 
     def tenant_check(self) -> None:
         """Take the opened tenant where none is set, and see that this row and all it points to belong to it."""
@@ -160,7 +201,24 @@ class Membership(TenantModel):
         default=False,
         help_text="E-mail addresses, phone numbers and other personal values are masked for this person everywhere.",
     )
+    restrict_downloads = models.BooleanField(
+        default=False, help_text="This person downloads no files with row values, digests or audit entries."
+    )
+    restrict_data_exports = models.BooleanField(
+        default=False, help_text="This person sends nothing to TikTok: no runs, samples, releases or schedules."
+    )
+    allow_user_administration = models.BooleanField(
+        default=False, help_text="Members, invitations and the audit log; never more than this person may do."
+    )
+    allow_sandbox_administration = models.BooleanField(
+        default=False, help_text="Create, pull, promote and delete sandboxes of this tenant."
+    )
+    allow_api_key_administration = models.BooleanField(
+        "allow API key administration", default=False, help_text="Make and revoke keys for the API, in their own name."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    audited = ("user", "policy", *(option.value for option in Option))
 
     class Meta:
         ordering = ("user__email",)
@@ -168,3 +226,8 @@ class Membership(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.get_policy_display()}"
+
+    @property
+    def options(self) -> frozenset[Option]:
+        """Return the options that are set."""
+        return frozenset(option for option in Option if getattr(self, option.value))

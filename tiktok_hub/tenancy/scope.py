@@ -21,6 +21,13 @@ def tenant_scope(tenant: "Tenant") -> Iterator["Tenant"]:
         yield tenant
 
 
+@contextmanager
+def hub_scope() -> Iterator[None]:
+    """Make the rows of all tenants visible until the block ends: for work of the hub itself, never for a person's."""
+    with scope(tenant=None, _enabled=False):
+        yield
+
+
 def current_tenant() -> "Tenant | None":
     """Return the opened tenant, or None outside any scope."""
     tenant: Tenant | None = get_scope().get("tenant")

@@ -7,9 +7,9 @@ from typing import Any
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import models, transaction
-from django_scopes import scopes_disabled
 
 from tiktok_hub.crypto import SecretField, SecretUnreadableError
+from tiktok_hub.tenancy.scope import hub_scope
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate field by field; a secret that no key opens stays as it is and makes the command fail."""
         rotated, unreadable = 0, []
-        with scopes_disabled():
+        with hub_scope():
             for model, field in secret_fields():
                 for pk in list(_filled(model, field).values_list("pk", flat=True)):
                     if secret_rotate(model, field, pk):

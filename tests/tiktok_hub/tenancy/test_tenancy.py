@@ -115,7 +115,7 @@ def test_business_user_access_decides_which_destinations_exist(request, acme, me
     with tenant_scope(acme):
         credential = Credential.objects.create(tenant=acme, name="c")
         for name, options in {"open": {}, "admins": {"admin_only": True}, "masked": {"pii_setting": True}}.items():
-            Destination.objects.create(tenant=acme, name=name, plugin="p", credential=credential, **options)
+            Destination.objects.create(tenant=acme, name=name, plugin="tiktok-ads", credential=credential, **options)
         assert {d.name for d in destinations_usable_by(membership_in(user, acme))} == expected
 
 
@@ -123,7 +123,7 @@ def test_admin_only_wins_over_pii_setting(acme, ben, membership_in):
     with tenant_scope(acme):
         credential = Credential.objects.create(tenant=acme, name="c")
         Destination.objects.create(
-            tenant=acme, name="both", plugin="p", credential=credential, admin_only=True, pii_setting=True
+            tenant=acme, name="both", plugin="tiktok-ads", credential=credential, admin_only=True, pii_setting=True
         )
         assert not destinations_usable_by(membership_in(ben, acme)).exists()
 
