@@ -164,6 +164,7 @@ HUB_BEHIND_PROXY = env.bool("HUB_BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+HUB_ALLOW_PRIVATE_URLS = env.bool("HUB_ALLOW_PRIVATE_URLS", default=False)
 
 # E-mail: none where EMAIL_URL is not set.
 EMAIL_URL = env.str("EMAIL_URL", default="")
