@@ -16,7 +16,7 @@ from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.state import settings_revealed
 from tiktok_hub.crypto import Secret
-from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.choices import Option, Policy
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -74,7 +74,7 @@ class Applier:
         Membership.objects.update_or_create(
             tenant=self.tenant,
             user=user,
-            defaults={"policy": fields["policy"], "restrict_pii": fields["restrict_pii"]},
+            defaults={name: fields[name] for name in ("policy", *(option.value for option in Option))},
         )
 
     def _credential(self, change: Change, fields: dict[str, Any]) -> None:

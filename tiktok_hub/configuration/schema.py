@@ -12,7 +12,7 @@ from typing import Any
 from destinations import specs
 from destinations.choices import CredentialType
 from orchestrations.choices import AudienceDeleted, MissedRuns, QueryStatus, ScheduleOverlap, SyncMode
-from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.choices import Option, Policy
 
 
 class Kind(StrEnum):
@@ -98,7 +98,10 @@ GUARD = Key("guard", Kind.MAPPING, default=None, keys=(
 
 TENANT = Section(
     "tenant", "tenant",
-    (Key("slug", required=True), Key("name"), Key("time_zone"), Key("default_country")),
+    (
+        Key("slug", required=True), Key("name"), Key("time_zone"), Key("default_country"),
+        Key("require_mfa", Kind.BOOLEAN, default=False),
+    ),
 )  # fmt: skip
 
 # In the order in which they are applied: what is referred to comes first.
@@ -107,7 +110,7 @@ SECTIONS = (
         Key("email", required=True),
         Key("name"),
         Key("policy", Kind.WORD, required=True, words=lambda: list(Policy.values)),
-        Key("restrict_pii", Kind.BOOLEAN, default=False),
+        *(Key(option.value, Kind.BOOLEAN, default=False) for option in Option),
         Key("password", Kind.SECRET),
     )),
     Section("credentials", "credential", (

@@ -7,6 +7,7 @@ from destinations.specs.base import SettingsError, Spec
 from orchestrations.choices import ScheduleKind, SyncMode
 from orchestrations.models import Dataset, Orchestration, Query, Schedule
 from tiktok_hub.crypto import Secret, SecretUnreadableError
+from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -22,6 +23,7 @@ def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
             "tenant": {
                 tenant.slug: {
                     "name": tenant.name, "time_zone": tenant.time_zone, "default_country": tenant.default_country,
+                    "require_mfa": tenant.require_mfa,
                 }
             },
             "users": {row.user.email: _user(row) for row in Membership.objects.select_related("user")},
@@ -41,7 +43,8 @@ def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
 
 def _user(row: Membership) -> dict[str, Any]:
     """Describe a member; a password cannot be read, so the wanted side names it only where it does not fit."""
-    return {"name": row.user.name, "policy": row.policy, "restrict_pii": row.restrict_pii}
+    options = {option.value: getattr(row, option.value) for option in Option}
+    return {"name": row.user.name, "policy": row.policy, **options}
 
 
 def _credential(row: Credential) -> dict[str, Any]:
