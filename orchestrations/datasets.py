@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
+from destinations import specs
 from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.models import Dataset, Query, Run
 from orchestrations.sources import (
@@ -28,6 +29,7 @@ from orchestrations.sources import (
     engine_open,
     query_check,
 )
+from orchestrations.sources.masking import pii_columns
 from orchestrations.spool import workdir
 from tiktok_hub.tenancy.models import Tenant
 
@@ -67,7 +69,18 @@ class Staged:
     @property
     def columns(self) -> list[dict[str, Any]]:
         """Return the columns as datasets keep them."""
-        return [{"name": each.name, "type": each.type, "pii": each.pii_guess} for each in self.info.columns]
+        declared = personal_names(each.name for each in self.info.columns)
+        return [
+            {"name": each.name, "type": each.type, "pii": each.pii_guess or each.name in declared}
+            for each in self.info.columns
+        ]
+
+
+def personal_names(names: Iterable[str]) -> set[str]:
+    """Return the columns that hold personal data by what they are called, or because a plugin declares them so."""
+    found = list(names)
+    declared = {field.column for spec in specs.all() for field in spec.fields if field.pii}
+    return pii_columns(found) | {name for name in found if name.lower() in declared}
 
 
 def dataset_stage(file: Path, target: Path, *, filename: str) -> Staged:

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from orchestrations.datasets import engine_for, tables_now
+from orchestrations.datasets import engine_for, personal_names, tables_now
 from orchestrations.models import Dataset, Query
-from orchestrations.sources import QueryError, mask_table, pii_columns
+from orchestrations.sources import QueryError, mask_table
 from orchestrations.spool import workdir
 from tiktok_hub.tenancy.models import Tenant
 
@@ -23,6 +23,7 @@ class QueryPreview:
     columns: list[tuple[str, str]]
     rows: list[tuple[Any, ...]]
     truncated: bool
+    personal: set[str]
     masked: set[str]
 
 
@@ -60,17 +61,18 @@ def query_preview(*, tenant: Tenant, sql: str, masked: bool, limit: int = PREVIE
                 preview = engine.preview(sql, limit=limit)
         except QueryError as error:
             raise ValidationError({"sql": query_sentence(error)}) from None
-    hidden = personal_columns([column.name for column in preview.columns]) if masked else set()
+    personal = personal_columns([column.name for column in preview.columns])
+    hidden = personal if masked else set()
     table = mask_table(preview.rows, hidden) if masked else preview.rows
     columns = [(column.name, column.type) for column in preview.columns]
     data = [column.to_pylist() for column in table.columns]
-    return QueryPreview(columns, list(zip(*data, strict=True)), preview.truncated, hidden)
+    return QueryPreview(columns, list(zip(*data, strict=True)), preview.truncated, personal, hidden)
 
 
 def personal_columns(names: list[str]) -> set[str]:
-    """Return which result columns hold personal data, by name and by the marks on the tenant's datasets."""
+    """Return which result columns hold personal data: by name, as plugins declare, and as datasets are marked."""
     marked = {name.lower() for dataset in Dataset.objects.all() for name in dataset.pii_columns}
-    return pii_columns(names) | {name for name in names if name.lower() in marked}
+    return personal_names(names) | {name for name in names if name.lower() in marked}
 
 
 def query_sentence(error: QueryError) -> str:

@@ -16,12 +16,16 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from destinations.models import destinations_usable_by
+from orchestrations.access import RUN, access_check
 from orchestrations.choices import MissedRuns, RunStage, RunStatus, RunTrigger, ScheduleKind, ScheduleOverlap
 from orchestrations.finishing import local_error
 from orchestrations.models import Orchestration, Run, Schedule
 from orchestrations.schedules import Cron, Interval, Rule
 from orchestrations.services import run_active, run_start
+from orchestrations.telling import owner_tell
+from tiktok_hub.acting import Via, acting_as
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.tenancy.backends import membership_of
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.policies import membership_allows
@@ -84,7 +88,7 @@ def schedule_save(
         if wish is None:
             Schedule.objects.filter(orchestration=orchestration).delete()
             return None
-        if present is not None and _is_as_wished(present, wish) and schedule_stands(present):
+        if present is not None and schedule_stays(present, wish):
             return present
         anchor = anchor_for(wish, present, now)
         rule = wish.rule(anchor)
@@ -99,12 +103,19 @@ def schedule_save(
     return schedule
 
 
-def _is_as_wished(schedule: Schedule, wish: Wish) -> bool:
-    return all(getattr(schedule, name) == value for name, value in wish.fields().items())
+def schedule_stays(schedule: Schedule, wish: Wish) -> bool:
+    """Say whether a schedule is as wished already, and goes on in the name in which it runs."""
+    as_wished = all(getattr(schedule, name) == value for name, value in wish.fields().items())
+    return as_wished and schedule_stands(schedule)
 
 
-def schedule_switch(*, schedule: Schedule, enabled: bool, user: User | None) -> Schedule | None:
-    """Let a schedule rest, or go on with the next slot from now."""
+def schedule_switch(*, schedule: Schedule, enabled: bool, user: User) -> Schedule | None:
+    """Let a schedule rest, or go on with the next slot from now, in the name of `user`.
+
+    Raise PermissionDenied where runs would start in the name of somebody who may not start them.
+    """
+    if enabled:
+        access_check(membership_of(user, schedule.tenant), schedule.orchestration.destination, RUN)
     wish = Wish(
         time_zone=schedule.time_zone, cron=schedule.cron, every_minutes=schedule.every_minutes,
         overlap=schedule.overlap, missed=schedule.missed, enabled=enabled,
@@ -115,10 +126,10 @@ def schedule_switch(*, schedule: Schedule, enabled: bool, user: User | None) -> 
 def schedule_stands(schedule: Schedule) -> bool:
     """Say whether the person in whose name a schedule runs may (still) start its runs."""
     try:
-        membership = _membership(schedule)
-    except ValidationError:
+        access_check(_membership(schedule), schedule.orchestration.destination, RUN)
+    except (PermissionDenied, ValidationError):
         return False
-    return destinations_usable_by(membership).filter(pk=schedule.orchestration.destination_id).exists()
+    return True
 
 
 def schedules_tick(now: datetime | None = None) -> int:
@@ -136,7 +147,7 @@ def schedules_tick(now: datetime | None = None) -> int:
 
 def _tick_guarded(tenant: Tenant, orchestration_id: int, now: datetime) -> bool:
     try:
-        with tenant_scope(tenant):
+        with tenant_scope(tenant), acting_as(None, Via.SCHEDULE):
             return schedule_tick(orchestration_id, now) is not None
     except Exception as error:
         # The error's own text may quote a value: the log gets its class and the way through the code.
@@ -207,8 +218,17 @@ def _start(schedule: Schedule, slot: datetime) -> Run | None:
         sentence = f"The destination is not open to {schedule.set_by} any more, in whose name the schedule runs."
     except ValidationError as error:
         sentence = " ".join(error.messages)
+    told = _was_refused(schedule)
     _record(schedule, slot, RunStatus.FAILED, REFUSED, sentence)
+    if not told:
+        owner_tell(schedule, sentence)
     return None
+
+
+def _was_refused(schedule: Schedule) -> bool:
+    """Say whether the slot before was refused too, so that its owner knows."""
+    last = Run.objects.filter(orchestration=schedule.orchestration_id, trigger=RunTrigger.SCHEDULE).first()
+    return last is not None and last.error.get("resolution") == REFUSED
 
 
 def _membership(schedule: Schedule) -> Membership:
@@ -217,16 +237,18 @@ def _membership(schedule: Schedule) -> Membership:
     if user is None:
         raise ValidationError("The person in whose name this schedule ran is gone. Save the schedule in your own name.")
     membership = membership_of(user, schedule.tenant)
-    if membership is None or not membership_allows(membership, "orchestrations.run_orchestration"):
+    if membership is None or not membership_allows(membership, RUN):
         raise ValidationError(f"{user}, in whose name this schedule runs, may not start runs here any more.")
     return membership
 
 
 def _record(schedule: Schedule, slot: datetime, status: RunStatus, resolution: str, sentence: str) -> None:
     """Put a run that never started among the others, so that people see it and why."""
-    Run.objects.create(
+    run = Run.objects.create(
         tenant=schedule.tenant, orchestration=schedule.orchestration, credential=None, trigger=RunTrigger.SCHEDULE,
         started_by=schedule.set_by, slot=slot, status=status, stage=RunStage.FINISHED, finished_at=timezone.now(),
         error=local_error(resolution, sentence),
     )  # fmt: skip
+    if resolution == REFUSED:
+        audit_record(Action.RUN_REFUSED, run, changes=[{"field": "reason", "old": None, "new": sentence}])
     logger.info("slot %s of orchestration %s did not run (%s)", slot, schedule.orchestration_id, resolution)

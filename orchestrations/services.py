@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from destinations.models import Credential, Destination, destinations_usable_by
 from destinations.specs.base import SettingsError
+from orchestrations.access import PLAN, RELEASE, RUN, access_check
 from orchestrations.audiences.targets import (
     KEEPING,
     audience_conflict,
@@ -34,8 +35,9 @@ from orchestrations.finishing import run_finish
 from orchestrations.leases import lease_held
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from orchestrations.spool import Spool
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.tenancy.models import Membership
-from tiktok_hub.tenancy.policies import membership_allows
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +115,7 @@ def run_start(
     nothing. Raise PermissionDenied or ValidationError (see `orchestration_check`), also while a credential waits to be
     reauthorised, or another run of the orchestration or for the same audience is not finished.
     """
+    access_check(membership, orchestration.destination, PLAN if purpose == RunPurpose.PLAN else RUN)
     if not orchestration.enabled:
         raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
     settings = orchestration_check(orchestration, membership)
@@ -132,8 +135,19 @@ def run_start(
             inputs=_inputs(orchestration, settings, sample),
         )
         targets_make(run, audiences)
+        audit_record(Action.RUN_STARTED, run, changes=_told(run))
         ring(run)
     return run
+
+
+def _told(run: Run) -> list[dict[str, Any]]:
+    """Return what the audit log says of a run that was started."""
+    told = {
+        "orchestration": str(run.orchestration), "destination": str(run.orchestration.destination),
+        "purpose": run.purpose, "trigger": run.trigger, "sample": run.sample,
+        "in the name of": run.started_by.email if run.started_by else None,
+    }  # fmt: skip
+    return [{"field": name, "old": None, "new": value} for name, value in told.items() if value is not None]
 
 
 def _audiences_free(orchestration: Orchestration, settings: dict[str, Any]) -> list[Audience]:
@@ -198,10 +212,7 @@ def run_release(*, run: Run, membership: Membership | None) -> Run:
     Raise ValidationError where it is not held or nothing may be sent now, PermissionDenied for those who may not say
     so.
     """
-    if not membership_allows(membership, "orchestrations.release_run"):
-        raise PermissionDenied("Only administrators and operators of this tenant release held runs.")
-    if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
-        raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
+    access_check(membership, run.orchestration.destination, RELEASE)
     if not run.orchestration.destination.enabled:
         raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
     credential = credential_usable(run.orchestration.destination)
@@ -217,6 +228,7 @@ def run_release(*, run: Run, membership: Membership | None) -> Run:
         if not released:
             raise ValidationError(f"Run {run.pk} is not held.")
         run.refresh_from_db()
+        audit_record(Action.RUN_RELEASED, run)
         ring(run)
     return run
 
@@ -225,7 +237,9 @@ def run_cancel(*, run: Run) -> Run:
     """End a run: at once when no worker holds it, else at the worker's next look, within seconds."""
     if run.status not in UNFINISHED_RUNS:
         raise ValidationError(f"Run {run.pk} has ended already.")
-    Run.objects.filter(pk=run.pk).update(cancel_requested=True)
+    with transaction.atomic():
+        if Run.objects.filter(pk=run.pk, cancel_requested=False).update(cancel_requested=True):
+            audit_record(Action.RUN_CANCELLED, run)
     Run.objects.filter(pk=run.pk, status=RunStatus.HELD).update(status=RunStatus.QUEUED, lease_token="")
     Run.objects.filter(pk=run.pk, lease_token="").update(lease_until=None)
     with lease_held(run.pk, tuple(RunStage)) as lease:
@@ -241,6 +255,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
     Unknown events leave with the same event ids, which TikTok drops if it has them. Raise ValidationError when there
     is nothing to retry or nothing may be sent now, PermissionDenied when the destination is not open to the member.
     """
+    access_check(membership, run.orchestration.destination, RUN)
     if run.status not in {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}:
         raise ValidationError(f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to retry.")
     if not run.inputs:
@@ -250,8 +265,6 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
     if run.hold and run.released_at is None:
         raise ValidationError(f"Run {run.pk} was held and nobody released it. Start a new run.")
     _refuse_outdated(run)
-    if not destinations_usable_by(membership).filter(pk=run.orchestration.destination_id).exists():
-        raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
     if not run.orchestration.destination.enabled:
         raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
     credential = credential_usable(run.orchestration.destination)
@@ -289,6 +302,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
             lease_token="",
             credential=credential,
         )
+        audit_record(Action.RUN_RETRIED, run)
         ring(run)
     run.refresh_from_db()
     return run

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -26,6 +27,8 @@ from orchestrations.forms.explaining import ExplainForm
 from orchestrations.models import Audience, Orchestration, RunAudience
 from orchestrations.templatetags.orchestration_tags import count
 from tiktok_hub.admin import shown
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.policies import is_admin
@@ -128,16 +131,24 @@ class AudienceAdmin(OwnPageAdmin):
         """Show how a value becomes a digest, and whether an audience was told it."""
         if not request.user.has_perm(VIEW):
             raise PermissionDenied
-        tenant = member(request).tenant
-        options: dict[str, Any] = {"audiences": audiences_visible_to(member(request)).order_by("name")}
+        tenant, restricted = member(request).tenant, member(request).restrict_pii
+        known = Audience.objects.none() if restricted else audiences_visible_to(member(request)).order_by("name")
+        options: dict[str, Any] = {"audiences": known}
         if request.method == "POST":
             form = ExplainForm(request.POST, **options)
         else:
             chosen = {"audience": request.GET.get("audience"), "country": tenant.default_country}
             form = ExplainForm(initial=chosen, **options)
-        result = explained(form.cleaned_data, tenant.default_country) if form.is_valid() else None
+        result = (
+            explained(form.cleaned_data, tenant.default_country, restricted=restricted) if form.is_valid() else None
+        )
         return self.page(
-            request, "orchestrations/audience/explain.html", title="Hash explainer", form=form, shown=result
+            request,
+            "orchestrations/audience/explain.html",
+            title="Hash explainer",
+            form=form,
+            shown=result,
+            restricted=restricted,
         )
 
     def change_view(
@@ -192,6 +203,7 @@ class AudienceAdmin(OwnPageAdmin):
 
     def export(self, request: HttpRequest, audience: Audience) -> HttpResponseBase:
         """Stream the digests that TikTok was told as CSV."""
+        audit_record(Action.AUDIENCE_DOWNLOADED, audience)
         response = StreamingHttpResponse(_inside(audience.tenant, audience), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="audience-{audience.pk}.csv"'
         response["Cache-Control"] = "no-store"
@@ -207,7 +219,9 @@ class AudienceAdmin(OwnPageAdmin):
     def forget(self, request: HttpRequest, audience: Audience) -> HttpResponse:
         """Forget what TikTok was told."""
         try:
-            audience_forget(audience=audience)
+            with transaction.atomic():
+                audience_forget(audience=audience)
+                audit_record(Action.AUDIENCE_FORGOTTEN, audience)
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:

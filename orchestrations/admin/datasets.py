@@ -68,7 +68,7 @@ class DatasetAdmin(OwnPageAdmin):
 
     def preview(self, request: HttpRequest, dataset: Dataset) -> HttpResponse:
         """Show the first rows, masked for people with restricted access."""
-        return preview_render(request, f"SELECT * FROM {quoted(dataset.name)}", limit=PREVIEW_ROWS)  # noqa: S608
+        return preview_render(request, f"SELECT * FROM {quoted(dataset.name)}", limit=PREVIEW_ROWS, of=dataset)  # noqa: S608
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "",

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from destinations.preparation.explain import explain
 from orchestrations.audiences.upkeep import audience_knows
 from orchestrations.models import Audience
+from orchestrations.sources.masking import value_mask
 
 TYPES = {"EMAIL": ("EMAIL",), "PHONE": ("PHONE",), "DEVICE": ("IDFA", "AAID")}
 LABELS = {
@@ -53,12 +54,17 @@ class Shown:
     same: bool
     problem: str
     audience: Audience | None
+    restricted: bool
 
 
 @sensitive_variables()
-def explained(cleaned: dict[str, Any], default_country: str) -> Shown:
-    """Work out what the page shows about a valid form; raise ExplainError, without the value, where that fails."""
-    audience: Audience | None = cleaned["audience"]
+def explained(cleaned: dict[str, Any], default_country: str, *, restricted: bool = False) -> Shown:
+    """Work out what the page shows about a valid form; raise ExplainError, without the value, where that fails.
+
+    People with restricted access to personal data see what is done, with the values masked, and are not told who is in
+    an audience.
+    """
+    audience: Audience | None = None if restricted else cleaned["audience"]
     types = TYPES[cleaned["kind"]]
     try:
         found = explain(types[0], cleaned["value"], cleaned["country"] or default_country or None)
@@ -70,8 +76,12 @@ def explained(cleaned: dict[str, Any], default_country: str) -> Shown:
     known = audience_knows(audience, set(given.values())) if audience else {}
     digests = [_digest(rule, digest, types, known) for rule, digest in given.items()]
     same = len({each.hex for each in digests}) < len(digests)
-    steps = [Step(label, text) for label, text in found.steps if not label.startswith("SHA-256")]
-    return Shown(steps, digests, same, found.problem or "", audience)
+    steps = [
+        Step(label, value_mask(text) if restricted else text)
+        for label, text in found.steps
+        if not label.startswith("SHA-256")
+    ]
+    return Shown(steps, digests, same, found.problem or "", audience, restricted)
 
 
 @sensitive_variables()

@@ -11,6 +11,7 @@ from django.urls import URLPattern, reverse
 from unfold.views import ChangeList
 
 from destinations.models import destinations_usable_by
+from orchestrations.access import PLAN, RUN
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.charts import sparkline
 from orchestrations.admin.keeping import keeping_shown
@@ -28,7 +29,7 @@ SAMPLES = (10, 100)
 LAST_RUNS = 15
 PK_DIGITS = 19
 WRITE = ("orchestrations.add_orchestration", "orchestrations.change_orchestration")
-VIEW, CHANGE, OPERATE = "orchestrations.view_orchestration", WRITE[1], "orchestrations.run_orchestration"
+VIEW, CHANGE = "orchestrations.view_orchestration", WRITE[1]
 
 
 class DetailChangeList(ChangeList):  # type: ignore[misc]
@@ -111,8 +112,8 @@ class OrchestrationAdmin(OwnPageAdmin):
             self.list_page("settings/", self.settings_fragment, name="settings", permissions=WRITE),
             self.list_page("schedule/", self.schedule_fragment, name="schedule", permissions=WRITE),
             self.object_page("", self.detail, name="detail", permission=VIEW),
-            self.object_page("run/", self.run, name="run", permission=OPERATE, method="POST"),
-            self.object_page("plan/", self.plan, name="plan", permission=OPERATE, method="POST"),
+            self.object_page("run/", self.run, name="run", permission=RUN, method="POST"),
+            self.object_page("plan/", self.plan, name="plan", permission=PLAN, method="POST"),
             self.object_page("switch/", self.switch, name="switch", permission=CHANGE, method="POST"),
             self.object_page("pause/", self.pause, name="pause", permission=CHANGE, method="POST"),
         ]
@@ -223,7 +224,7 @@ class OrchestrationAdmin(OwnPageAdmin):
         schedule: Schedule | None = getattr(orchestration, "schedule", None)
         if schedule is not None:
             enabled = request.POST.get("enabled") == "1"
-            schedule_switch(schedule=schedule, enabled=enabled, user=member(request).user)
+            attempt(request, lambda: schedule_switch(schedule=schedule, enabled=enabled, user=member(request).user))
         return back(self.url("detail", orchestration))
 
     def delete_model(self, request: HttpRequest, obj: Orchestration) -> None:

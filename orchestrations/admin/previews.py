@@ -9,13 +9,21 @@ from django.shortcuts import render
 
 from orchestrations.admin.base import member
 from orchestrations.forms.sql import error_line
+from orchestrations.models import Dataset, Query
 from orchestrations.queries import PREVIEW_ROWS, QueryPreview, query_preview
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 
 CELL_CHARACTERS = 200
 
 
-def preview_render(request: HttpRequest, sql: str, *, limit: int = PREVIEW_ROWS) -> HttpResponse:
-    """Run SQL for its first rows and render them, or what is wrong with it."""
+def preview_render(
+    request: HttpRequest, sql: str, *, limit: int = PREVIEW_ROWS, of: Dataset | Query | None = None
+) -> HttpResponse:
+    """Run SQL for its first rows and render them, or what is wrong with it.
+
+    Whoever sees personal values stands in the audit log with the names of their columns, and what they were `of`.
+    """
     restricted = member(request).restrict_pii
     context: dict[str, Any] = {"restricted": restricted, "limit": limit}
     try:
@@ -26,6 +34,9 @@ def preview_render(request: HttpRequest, sql: str, *, limit: int = PREVIEW_ROWS)
             "orchestrations/query/preview.html",
             context | {"error": " ".join(error.messages), "line": error_line(error)},
         )
+    if found.personal and not found.masked and found.rows:
+        seen = {"field": "columns", "old": None, "new": sorted(found.personal)}
+        audit_record(Action.PII_VIEWED, of, changes=[seen], name=None if of else "SQL that is being written")
     return render(request, "orchestrations/query/preview.html", context | preview_context(found))
 
 

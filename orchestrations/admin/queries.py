@@ -85,7 +85,7 @@ class QueryAdmin(OwnPageAdmin):
 
     def rows(self, request: HttpRequest, query: Query) -> HttpResponse:
         """Show the first rows of the saved SQL, for people who may not write any."""
-        return preview_render(request, query.sql)
+        return preview_render(request, query.sql, of=query)
 
     def check_columns(self, request: HttpRequest) -> HttpResponse:
         """Hold the columns of the SQL in the editor against a destination or a plugin."""

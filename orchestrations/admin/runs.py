@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import URLPattern
 
 from destinations.models import destinations_usable_by
+from orchestrations.access import PLAN, RUN
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.charts import PLAIN, throughput_chart
 from orchestrations.admin.mapping import settings_shown
@@ -36,6 +37,8 @@ from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING,
 from orchestrations.services import AGAIN, run_cancel, run_release, run_retry, run_start
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.policies import is_admin
@@ -44,7 +47,6 @@ from tiktok_hub.tenancy.scope import tenant_scope
 BATCHES_PER_PAGE = 25
 CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
 VIEW, CHANGE, DOWNLOAD = "orchestrations.view_run", "orchestrations.change_run", "orchestrations.download_run"
-OPERATE = "orchestrations.run_orchestration"
 KINDS = {"plan": "primary", "sample": "info"}  # colours of the labels that tell special runs from the others
 
 
@@ -139,10 +141,10 @@ class RunAdmin(OwnPageAdmin):
             self.object_page("batches/", self.batches, name="batches", permission=VIEW),
             self.object_page("issues.csv", self.issues, name="issues", permission=DOWNLOAD),
             self.object_page("release/", self.release, name="release", permission=RELEASE, method="POST"),
-            self.object_page("start/", self.start, name="start", permission=OPERATE, method="POST"),
+            self.object_page("start/", self.start, name="start", permission=RUN, method="POST"),
             self.object_page("cancel/", self.cancel, name="cancel", permission=CHANGE, method="POST"),
-            self.object_page("retry/", self.retry, name="retry", permission=OPERATE, method="POST"),
-            self.object_page("restart/", self.restart, name="restart", permission=OPERATE, method="POST"),
+            self.object_page("retry/", self.retry, name="retry", permission=RUN, method="POST"),
+            self.object_page("restart/", self.restart, name="restart", permission=PLAN, method="POST"),
         ]
 
     def change_view(
@@ -191,14 +193,14 @@ class RunAdmin(OwnPageAdmin):
 
     def buttons(self, request: HttpRequest, run: Run) -> dict[str, bool]:
         """Return which buttons make sense for this person; what nobody released is not retried, but started anew."""
-        operates = request.user.has_perm(OPERATE)
+        operates, plans = request.user.has_perm(RUN), request.user.has_perm(PLAN)
         ended_early = run.status in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS)
         again = run.prepared_at is None or Batch.objects.filter(run=run, status__in=AGAIN).exists()
         retried = run.purpose == RunPurpose.DELIVER and bool(run.inputs) and not waits_for_release(run)
         return {
-            "can_cancel": operates and run.status in UNFINISHED_RUNS and not run.cancel_requested,
+            "can_cancel": request.user.has_perm(CHANGE) and run.status in UNFINISHED_RUNS and not run.cancel_requested,
             "can_retry": operates and run.is_finished and ended_early and retried and again,
-            "can_restart": operates and run.is_finished,
+            "can_restart": (plans if run.purpose == RunPurpose.PLAN else operates) and run.is_finished,
         }
 
     def batches(self, request: HttpRequest, run: Run) -> HttpResponse:
@@ -228,6 +230,7 @@ class RunAdmin(OwnPageAdmin):
     def issues(self, request: HttpRequest, run: Run) -> HttpResponseBase:
         """Stream what was rejected, warned about or left out as CSV; values in it are masked for everybody."""
         asked = [level for level in request.GET.getlist("level") if level in CSV_LEVELS]
+        audit_record(Action.RUN_DOWNLOADED, run)
         response = StreamingHttpResponse(
             _inside(run.tenant, lambda: run_issues_csv(run, asked or list(CSV_LEVELS))),
             content_type="text/csv; charset=utf-8",

@@ -14,12 +14,15 @@ from unfold.widgets import (
 
 from destinations.models import Destination, destinations_usable_by
 from destinations.specs.base import Setting, SettingKind, SettingRequired
+from orchestrations.access import RUN
 from orchestrations.choices import QueryStatus
 from orchestrations.forms.audiences import AUDIENCE, audience_fields
 from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Orchestration, Query, Schedule
+from orchestrations.scheduling import schedule_stays
 from orchestrations.services import orchestration_check
 from tiktok_hub.tenancy.models import Membership
+from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import current_tenant
 
 PREFIX = "setting_"
@@ -30,6 +33,9 @@ def settings_left(destination: Destination | None) -> list[Setting]:
     if destination is None:
         return []
     return [each for each in destination.spec.settings if each.required == SettingRequired.AT_ORCHESTRATION]
+
+
+NO_SCHEDULE = "You may not start runs, so nothing can run by itself in your name. Choose no schedule."
 
 
 class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -124,6 +130,8 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned = super().clean() or self.cleaned_data
         if self.schedule.is_bound and not self.schedule.is_valid():
             self.add_error(None, "The schedule cannot be saved like this. What is wrong stands beside its fields.")
+        elif self._schedule_refused():
+            self.add_error(None, NO_SCHEDULE)
         if not cleaned.get("query") or not cleaned.get("destination"):
             return cleaned
         self.instance.settings = self.settings_typed()
@@ -144,6 +152,13 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         except ValidationError as error:
             self._say(error)
         return cleaned
+
+    def _schedule_refused(self) -> bool:
+        """Say whether a schedule would come to run in the name of somebody who may not start runs."""
+        wish, present = self.schedule.wish if self.schedule.is_bound else None, self.schedule.schedule
+        if wish is None or (present is not None and schedule_stays(present, wish)):
+            return False
+        return not membership_allows(self.membership, RUN)
 
     def _say(self, error: ValidationError) -> None:
         """Put each sentence at its field; those about settings of the destination itself go to the top."""

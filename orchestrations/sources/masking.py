@@ -58,6 +58,11 @@ def mask_table(table: pa.Table, columns: Collection[str]) -> pa.Table:
     return table
 
 
+def value_mask(text: str) -> str:
+    """Mask one value as a column of it would be."""
+    return str(_masked(pa.chunked_array([pa.array([text], pa.string())]))[0])
+
+
 def _masked(column: "pa.ChunkedArray[Any]") -> "pa.ChunkedArray[Any]":
     """Mask one column; the dots alone where the value is neither e-mail nor phone."""
     nothing = pa.scalar(None, pa.string())

@@ -336,7 +336,7 @@ def _empty_storage() -> None:
 @pytest.mark.parametrize("value", [MAIL, "zqmarker(at)nowhere", "zqmarker@bücher.example"])
 def test_value_is_left_nowhere(audience, person, caplog, value):
     caplog.set_level(logging.DEBUG)
-    traces, browser = Traces(), person("ben")
+    traces, browser = Traces(), person("bea")
     with CaptureQueriesContext(connection) as queries:
         assert "zqmarker" in text(explain(browser, value=value))
         assert "zqmarker" in text(explain(person("ada"), value=value, audience=audience.pk))
@@ -346,6 +346,19 @@ def test_value_is_left_nowhere(audience, person, caplog, value):
     traces.database()
     traces.files()
     assert sorted(traces.leaks(["zqmarker", digest(value).hex()])) == []
+
+
+def test_explainer_masks_values_for_people_with_restricted_access(audience, person):
+    page = text(explain(person("ben"), value="zqmarker@shop.example"))
+    assert "z•••@s•••.example" in page
+    assert "your access to personal data is restricted" in page
+    assert "zqmarker" not in page
+
+
+def test_explainer_tells_people_with_restricted_access_nothing_of_who_is_in_an_audience(audience, person):
+    page = text(explain(person("ben"), value=MAIL, audience=audience.pk))
+    assert "Select a valid choice" in page
+    assert "TikTok has it" not in page
 
 
 @pytest.mark.parametrize("value", [MAIL, "zqmarker@bücher.example"])

@@ -1,0 +1,39 @@
+"""Tell people by e-mail what they would otherwise find out too late. What matters stands on the pages all the same."""
+
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+
+from orchestrations.models import Schedule
+from tiktok_hub.mail import mail_send
+from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.models import Membership
+
+TEXT = """The scheduled run of “{orchestration}” in {tenant} did not start.
+
+{sentence}
+
+Somebody who may start runs there can put the schedule in their own name: open the orchestration, edit it, save it.
+{address}
+Until then each further run is refused too; this message is sent once.
+"""
+
+
+def owner_tell(schedule: Schedule, sentence: str) -> None:
+    """Tell a schedule's owner, once the transaction has ended, that its run was refused.
+
+    An owner who does not belong to the tenant any more is told nothing about it: its administrators are.
+    """
+    members = Membership.objects.select_related("user").filter(user__is_active=True)
+    owner = members.filter(user=schedule.set_by).first()
+    told = [owner] if owner else list(members.filter(policy=Policy.ADMINISTRATOR))
+    tenant, orchestration = schedule.tenant, schedule.orchestration
+    path = f"{tenant.slug}/orchestrations/orchestration/{orchestration.pk}/"
+    text = TEXT.format(
+        orchestration=orchestration, tenant=tenant, sentence=sentence,
+        address=f"\n{settings.HUB_PUBLIC_URL}/{path}\n" if settings.HUB_PUBLIC_URL else "",
+    )  # fmt: skip
+    for each in told:
+        subject = f"{tenant}: the scheduled run of “{orchestration}” did not start"
+        transaction.on_commit(partial(mail_send, to=each.user.email, subject=subject, text=text))
