@@ -20,6 +20,7 @@ from orchestrations.choices import BatchStatus, RunPurpose, RunStatus
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.planning import run_plan
 from orchestrations.spool import Spool
+from tiktok_hub.spreadsheets import column
 
 REJECT, WARNING, DUPLICATE, REFUSED, UNKNOWN = "reject", "warning", "duplicate", "refused", "unknown"
 SPOOLED = (REJECT, WARNING, DUPLICATE)
@@ -29,8 +30,6 @@ COLUMNS = ("row", "field", "reason", "value", "level", "request_id", "message")
 UNKNOWN_MESSAGE = (
     "The connection was lost after sending: TikTok may have the event. A retry sends it with the same event id."
 )
-# What a spreadsheet would run as a formula (OWASP, CSV injection); the full-width forms too.
-FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 UNKNOWN_PERSON_MESSAGE = (
     "The connection was lost after sending: TikTok may know of this person. A retry or the next run sends it again."
 )
@@ -248,17 +247,11 @@ def _written(table: pa.Table) -> Iterator[str]:
     """Yield a table's lines of CSV, if it has any."""
     if not table.num_rows:
         return
-    columns = [table["row"]] + [_harmless(table[name]) for name in COLUMNS[1:]]
+    columns = [table["row"]] + [column(table[name]) for name in COLUMNS[1:]]
     buffer = BytesIO()
     options = csv.WriteOptions(include_header=False, quoting_style="needed")
     csv.write_csv(pa.table(columns, names=list(COLUMNS)), buffer, options)
     yield buffer.getvalue().decode()
-
-
-def _harmless(column: Any) -> Any:
-    """Put a `'` before texts that a spreadsheet would run."""
-    text: Any = pc.fill_null(column, "")
-    return pc.if_else(pc.match_substring_regex(text, FORMULA), pc.binary_join_element_wise("'", text, ""), text)
 
 
 def run_text(result: dict[str, Any]) -> str:
