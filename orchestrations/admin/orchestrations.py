@@ -123,7 +123,7 @@ class OrchestrationAdmin(OwnPageAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:  # fmt: skip
         """Show people who may not change it the page instead of an empty form."""
-        if object_id:
+        if object_id and request.method == "GET":
             found = self.object_or_404(request, object_id)
             if not self.has_change_permission(request, found) and request.user.has_perm(VIEW):
                 return back(self.url("detail", found))

@@ -29,7 +29,7 @@ _OPERATOR: Cells = {
 
 _USERS: Cells = {"tenancy.membership": ALL, "audit.entry": "view download"}
 _SANDBOXES: Cells = {"tenancy.sandbox": ALL}
-_KEYS: Cells = {"api.apikey": ALL}
+_KEYS: Cells = {"api.apikey": "view add change"}
 
 TABLE: dict[Policy, Cells] = {
     Policy.ADMINISTRATOR: {"tenancy.tenant": "view change", **_USERS, **_SANDBOXES, **_KEYS, **_OPERATOR},

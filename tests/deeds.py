@@ -1,0 +1,96 @@
+"""Everything that a permission opens, as requests to the real pages: what the policy walk walks.
+
+`DEEDS` maps a permission to requests; `<model>` in an address stands for an object's id. `OPEN` are the addresses that
+every member of a tenant may ask for, whatever the policy. An address of the site that stands in neither is a mistake:
+the walk's own test finds it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+CRUD = {
+    "view": ("GET {base}/", "GET {base}/<id>/change/", "GET {base}/<id>/history/"),
+    "add": ("GET {base}/add/", "POST {base}/add/"),
+    "change": ("POST {base}/<id>/change/",),
+    "delete": ("GET {base}/<id>/delete/", "POST {base}/<id>/delete/"),
+}
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One request that a permission opens."""
+
+    permission: str
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.permission}: {self.method} {self.path}"
+
+
+def _crud(model: str, actions: str) -> Iterator[Deed]:
+    app, name = model.split(".")
+    for action in actions.split():
+        for line in CRUD[action]:
+            method, path = line.format(base=f"{app}/{name}").split(" ")
+            yield Deed(f"{app}.{action}_{name}", method, path)
+
+
+def _pages(permission: str, *lines: str) -> Iterator[Deed]:
+    app, word = permission.split(".")
+    base = f"{app}/{word.split('_')[1]}"
+    for line in lines:
+        method, path = line.split(" ")
+        yield Deed(permission, method, f"{base}/{path}")
+
+
+DEEDS: list[Deed] = [
+    *_crud("tenancy.membership", "view add change delete"),
+    *_crud("destinations.credential", "view add change delete"),
+    *_pages("destinations.view_credential", "GET <id>/live/"),
+    *_pages(
+        "destinations.authorise_credential",
+        "POST <id>/check/", "POST <id>/connect/", "POST <id>/link/", "POST <id>/links/1/withdraw/",
+    ),
+    *_crud("destinations.destination", "view add change delete"),
+    *_pages("destinations.add_destination", "POST <id>/clone/", "POST options/"),
+    *_pages("destinations.change_destination", "POST <id>/disable/", "POST <id>/enable/"),
+    *_pages("destinations.test_destination", "POST <id>/test/"),
+    *_crud("orchestrations.dataset", "view add change delete"),
+    *_pages("orchestrations.view_dataset", "GET <id>/preview/"),
+    *_crud("orchestrations.query", "view add change delete"),
+    *_pages("orchestrations.view_query", "GET <id>/rows/"),
+    *_pages("orchestrations.add_query", "POST preview/", "POST check/"),
+    *_crud("orchestrations.orchestration", "view add delete"),
+    *_pages("orchestrations.view_orchestration", "GET <id>/"),
+    *_pages("orchestrations.add_orchestration", "POST settings/", "POST schedule/"),
+    *_pages("orchestrations.change_orchestration", "POST <id>/switch/", "POST <id>/pause/", "POST <id>/change/"),
+    *_pages("orchestrations.plan_orchestration", "POST <id>/plan/"),
+    *_pages("orchestrations.run_orchestration", "POST <id>/run/"),
+    *_crud("orchestrations.run", "view"),
+    *_pages("orchestrations.view_run", "GET <id>/live/", "GET <id>/batches/"),
+    *_pages("orchestrations.change_run", "POST <id>/cancel/"),
+    *_pages("orchestrations.download_run", "GET <id>/issues.csv"),
+    *_pages("orchestrations.release_run", "POST <id>/release/"),
+    *(
+        Deed("orchestrations.run_orchestration", "POST", f"orchestrations/run/<id>/{word}/")
+        for word in ("start", "retry")
+    ),
+    Deed("orchestrations.plan_orchestration", "POST", "orchestrations/run/<id>/restart/"),
+    *_crud("orchestrations.audience", "view"),
+    *_pages("orchestrations.view_audience", "GET explain/"),
+    *_pages(
+        "orchestrations.change_audience",
+        "POST <id>/read/", "GET <id>/verify/", "POST <id>/verify/now/", "GET <id>/forget/", "POST <id>/forget/now/",
+    ),
+    *_pages("orchestrations.download_audience", "GET <id>/export/", "POST <id>/export.csv"),
+]  # fmt: skip
+
+# Pages of the site itself; nobody adds, changes or deletes runs and audiences in forms.
+OPEN = {
+    "", "(?P<url>.*)$", "^(?P<app_label>…)/$", "autocomplete/", "jsi18n/", "login/", "logout/", "search/",
+    "password_change/", "password_change/done/", "r/<content_type>/<id>/",
+    *(f"orchestrations/{name}/{page}" for name in ("run", "audience") for page in ("add/", "<id>/delete/")),
+}  # fmt: skip
+# Permissions that open no page of their own: what they change is seen on others.
+SEEN_ELSEWHERE = {"tenancy.view_pii"}
