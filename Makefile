@@ -37,6 +37,8 @@ check: install-dev ## linters, types, import layers, migrations, system checks
 	$(PY) -m djlint --quiet --lint tiktok_hub destinations orchestrations
 	HUB_DATA_DIR=.data/check $(PY) manage.py makemigrations --check --dry-run
 	HUB_DATA_DIR=.data/check $(PY) manage.py check
+	HUB_DATA_DIR=.data/check HUB_PUBLIC_URL=https://hub.example.com ALLOWED_HOSTS=hub.example.com \
+	  $(PY) -W error manage.py check --deploy --fail-level WARNING
 
 bench: install-dev ## measure preparation and delivery against a plain Python baseline
 	@$(PY) -m tests.benchmark $(if $(ROWS),--rows $(ROWS))

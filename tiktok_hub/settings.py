@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from csp.constants import NONCE
+
 from tiktok_hub.env import BASE_DIR, data_dir, env, kept_secret
 from tiktok_hub.hub.broker import celery_url, socket_url
 
@@ -30,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    "csp",
     "tiktok_hub",
     "tiktok_hub.tenancy",
     "tiktok_hub.audit",
@@ -39,6 +42,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "tiktok_hub.content_security.ContentSecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -158,12 +162,45 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HUB_PUBLIC_URL.startswith("https://")
 HUB_BEHIND_PROXY = env.bool("HUB_BEHIND_PROXY", default=False)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_BEHIND_PROXY else None
-X_FRAME_OPTIONS = "DENY"
+HUB_HTTPS = HUB_PUBLIC_URL.startswith("https://")
+# The hub's own servers speak no TLS: with https:// something stands before them, and says what people used.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_BEHIND_PROXY or HUB_HTTPS else None
+SECURE_SSL_REDIRECT = env.bool("HUB_SSL_REDIRECT", default=HUB_HTTPS)
+SECURE_SSL_HOST = urlsplit(HUB_PUBLIC_URL).netloc if HUB_HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+SECURE_HSTS_SECONDS = env.int("HUB_HSTS_SECONDS", default=30 * 86400) if HUB_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HUB_HSTS_SUBDOMAINS", default=True)
+# Only the owner of a domain can say that all of it is for the preload list, so nobody is told to.
+SECURE_HSTS_PRELOAD = env.bool("HUB_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# The prefix makes browsers refuse cookies of these names from other hosts of the domain and from plain http.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("__Host-session", "__Host-csrf") if HUB_HTTPS else ("sessionid", "csrftoken")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HUB_HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# Lax: people come back from TikTok and from sign-in providers with their session.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+# For every page; what the theme's frame needs besides is in tiktok_hub.content_security.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'", NONCE],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "upgrade-insecure-requests": HUB_HTTPS,
+    }
+}
+# Addresses that people enter may lead into private networks.
 HUB_ALLOW_PRIVATE_URLS = env.bool("HUB_ALLOW_PRIVATE_URLS", default=False)
 
 # E-mail: none where EMAIL_URL is not set.
