@@ -46,6 +46,14 @@ def query_save(*, query: Query) -> Query:
     return query
 
 
+def query_delete(*, query: Query) -> None:
+    """Delete a query; raise ValidationError while orchestrations use it."""
+    users = [f"“{name}”" for name in query.orchestrations.values_list("name", flat=True)]
+    if users:
+        raise ValidationError(f"The query “{query}” is used by {', '.join(users)}. Give them another query first.")
+    query.delete()
+
+
 def query_preview(*, tenant: Tenant, sql: str, masked: bool, limit: int = PREVIEW_ROWS) -> QueryPreview:
     """Run a query for its first rows; `masked` hides personal values from people who may not see them.
 

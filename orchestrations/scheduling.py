@@ -133,7 +133,7 @@ def schedule_stands(schedule: Schedule) -> bool:
 
 
 def schedules_tick(now: datetime | None = None) -> int:
-    """Start what is due in all tenants; return how many runs were started.
+    """Start what is due in all tenants but sandboxes, whose schedules rest; return how many runs were started.
 
     A schedule whose start fails for an unforeseen reason is left as it is, logged, and tried again at the next tick;
     it does not keep the others from starting.
@@ -141,7 +141,9 @@ def schedules_tick(now: datetime | None = None) -> int:
     now = now or timezone.now()
     due = Q(next_slot__lte=now) | Q(waiting_slot__isnull=False)
     with hub_scope():
-        found = list(Schedule.objects.filter(due).order_by("next_slot", "pk").select_related("tenant"))
+        found = list(
+            Schedule.objects.filter(due, tenant__sandbox_of=None).order_by("next_slot", "pk").select_related("tenant")
+        )
     return sum(_tick_guarded(schedule.tenant, schedule.orchestration_id, now) for schedule in found)
 
 
@@ -163,7 +165,7 @@ def schedule_tick(orchestration_id: int, now: datetime) -> Run | None:
             return None
         rows = Schedule.objects.select_related("orchestration__query", "orchestration__tenant", "set_by")
         schedule = rows.filter(orchestration=orchestration_id).first()
-        if schedule is None:
+        if schedule is None or schedule.orchestration.tenant.sandbox_of_id is not None:
             return None
         slot, started = _due(schedule, now), None
         if slot is None or Run.objects.filter(orchestration=orchestration_id, slot=slot).exists():

@@ -34,6 +34,7 @@ from orchestrations.doorbell import ring
 from orchestrations.finishing import run_finish
 from orchestrations.leases import lease_held
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
+from orchestrations.sending import sending_check
 from orchestrations.spool import Spool
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
@@ -49,9 +50,8 @@ def settings_effective(orchestration: Orchestration) -> dict[str, Any]:
 
     Raise ValidationError, a sentence for each setting, where something that is required at orchestration is missing.
     """
-    merged = {**orchestration.destination.settings, **orchestration.settings}
     try:
-        return orchestration.destination.spec.settings_clean(merged, stage="orchestration")
+        return orchestration.destination.spec.settings_clean(orchestration.settings_merged, stage="orchestration")
     except SettingsError as error:
         raise ValidationError({name: [sentence] for name, sentence in error.errors.items()}) from None
 
@@ -119,6 +119,7 @@ def run_start(
     if not orchestration.enabled:
         raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
     settings = orchestration_check(orchestration, membership)
+    sending_check(orchestration, settings, purpose=purpose, sample=sample, trigger=trigger)
     credential = credential_usable(orchestration.destination)
     with transaction.atomic():
         _refuse_overlap(orchestration)
@@ -215,6 +216,7 @@ def run_release(*, run: Run, membership: Membership | None) -> Run:
     access_check(membership, run.orchestration.destination, RELEASE)
     if not run.orchestration.destination.enabled:
         raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
+    _refuse_sandbox(run)
     credential = credential_usable(run.orchestration.destination)
     with transaction.atomic():
         released = Run.objects.filter(pk=run.pk, status=RunStatus.HELD).update(
@@ -267,6 +269,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
     _refuse_outdated(run)
     if not run.orchestration.destination.enabled:
         raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
+    _refuse_sandbox(run)
     credential = credential_usable(run.orchestration.destination)
     batches = Batch.objects.filter(run=run, status__in=AGAIN)
     if run.prepared_at is not None and not batches.exists():
@@ -306,6 +309,11 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         ring(run)
     run.refresh_from_db()
     return run
+
+
+def _refuse_sandbox(run: Run) -> None:
+    """Ask again whether this may be sent here: a run may have been started while an emulator stood for TikTok."""
+    sending_check(run.orchestration, run.inputs["settings"], purpose=run.purpose, sample=run.sample)
 
 
 def _refuse_outdated(run: Run) -> None:

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "tiktok_hub.audit",
     "destinations",
     "orchestrations",
+    "tiktok_hub.sandboxes",
 ]
 
 MIDDLEWARE = [

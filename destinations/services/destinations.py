@@ -33,7 +33,12 @@ def destination_validate(*, destination: Destination, values: Mapping[str, objec
     if failed(steps):
         raise DestinationCheckError(steps)
     source_name_fill(destination)
-    tracking = auto_tracking_apply(credential=destination.credential, settings=destination.settings)
+    # Auto tracking changes what the ad account does with its own events: that is production's to say.
+    is_sandbox = destination.tenant_id is not None and destination.tenant.sandbox_of_id is not None
+    tracking = (
+        None if is_sandbox
+        else auto_tracking_apply(credential=destination.credential, settings=destination.settings)
+    )  # fmt: skip
     steps = [*steps, tracking] if tracking else steps
     destination.checks, destination.checked_at = [step.as_record() for step in steps], timezone.now()
     return steps

@@ -97,7 +97,7 @@ def keepers(audience: Audience, orchestrations: QuerySet[Orchestration]) -> list
 
 
 def _keeps(orchestration: Orchestration, audience: Audience) -> bool:
-    settings = {**orchestration.destination.settings, **orchestration.settings}
+    settings = orchestration.settings_merged
     mine = {"advertiser_id": audience.advertiser_id, "name": audience.name, "transport": audience.transport}
     return mine in audience_keys(settings)
 

@@ -45,7 +45,7 @@ def keeping_shown(orchestration: Orchestration, request: HttpRequest) -> Keeping
     if not orchestration.destination.spec.keeps_audience:
         return None
     mode = mode_of(orchestration)
-    settings = {**orchestration.destination.settings, **orchestration.settings}
+    settings = orchestration.settings_merged
     file = settings.get("transport") == "file"
     return Keeping(
         sentence=MODES[mode][1], guard=_guard(orchestration, mode), deleted=orchestration.get_when_deleted_display(),

@@ -20,12 +20,12 @@ from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunPurpose, RunStat
 from orchestrations.forms import OrchestrationForm, ScheduleForm
 from orchestrations.models import Orchestration, Run, Schedule
 from orchestrations.scheduling import schedule_save, schedule_stands, schedule_switch
+from orchestrations.sending import SAMPLES, sending_refusal
 from orchestrations.services import orchestration_delete, run_start
 from orchestrations.templatetags.orchestration_tags import at_zone
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 
-SAMPLES = (10, 100)
 LAST_RUNS = 15
 PK_DIGITS = 19
 WRITE = ("orchestrations.add_orchestration", "orchestrations.change_orchestration")
@@ -48,7 +48,7 @@ class OrchestrationAdmin(OwnPageAdmin):
     fields = ("name", "description", "query", "destination", "enabled")
     add_form_template = change_form_template = "orchestrations/orchestration/form.html"
     list_display = ("name", "query", "destination", "is_enabled", "next_run", "last_state", "last_time")
-    list_select_related = ("query", "destination", "schedule")
+    list_select_related = ("query", "destination", "schedule__tenant")
     list_filter = ("enabled",)
     search_fields = ("name", "description", "query__name", "destination__name")
     empty_title = "No orchestration yet"
@@ -85,6 +85,8 @@ class OrchestrationAdmin(OwnPageAdmin):
             return "–"
         if not schedule.enabled or schedule.next_slot is None:
             return "paused"
+        if schedule.tenant.sandbox_of_id is not None:
+            return "rests (sandbox)"
         return at_zone(schedule.next_slot, schedule.time_zone)
 
     @shown("Last run", label=COLOURS)
@@ -168,14 +170,14 @@ class OrchestrationAdmin(OwnPageAdmin):
     def detail(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
         """Show what it does, its buttons and its last runs."""
         runs = list(Run.objects.filter(orchestration=orchestration).select_related("started_by")[:LAST_RUNS])
-        effective = {**orchestration.destination.settings, **orchestration.settings}
+        effective = orchestration.settings_merged
         schedule: Schedule | None = getattr(orchestration, "schedule", None)
         return self.page(
             request, "orchestrations/orchestration/detail.html", title=str(orchestration), original=orchestration,
             orchestration=orchestration, runs=runs, samples=SAMPLES,
             spark=sparkline([run for run in runs if run.purpose == RunPurpose.DELIVER]),
             schedule=schedule, stands=schedule is None or schedule_stands(schedule),
-            test_event_code=effective.get("test_event_code"),
+            test_event_code=effective.get("test_event_code"), refusal=sending_refusal(orchestration, effective),
             settings=settings_shown(orchestration.destination.spec, effective),
             mapped=orchestration_mapped(orchestration), keeping=keeping_shown(orchestration, request),
             active=next((run for run in runs if run.status in UNFINISHED_RUNS), None),

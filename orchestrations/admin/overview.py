@@ -64,7 +64,9 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def next_runs(request: HttpRequest) -> list[Schedule]:
-    """Return the schedules that start something next, of destinations open to this person."""
+    """Return the schedules that start something next, of destinations open to this person; none in a sandbox."""
+    if member(request).tenant.sandbox_of_id is not None:
+        return []
     open_here = destinations_usable_by(member(request))
     rows = Schedule.objects.filter(enabled=True, orchestration__enabled=True, next_slot__isnull=False)
     return list(rows.filter(orchestration__destination__in=open_here).select_related("orchestration")[:UPCOMING])

@@ -62,9 +62,8 @@ def audience_conflict(orchestration: Orchestration, settings: Mapping[str, Any])
 
 def _effective(orchestration: Orchestration) -> dict[str, Any]:
     """Return an orchestration's effective settings; nothing where it could not run with them."""
-    merged = {**orchestration.destination.settings, **orchestration.settings}
     try:
-        return orchestration.destination.spec.settings_clean(merged, stage="orchestration")
+        return orchestration.destination.spec.settings_clean(orchestration.settings_merged, stage="orchestration")
     except SettingsError:
         return {}
 

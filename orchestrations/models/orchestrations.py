@@ -1,13 +1,20 @@
 """Orchestration and Schedule: what goes where, and when."""
 
+from datetime import datetime
+from typing import Any
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
 from destinations.models import Destination
 from orchestrations.choices import AudienceDeleted, MissedRuns, ScheduleKind, ScheduleOverlap, SyncMode
 from orchestrations.models.datasets import Query
 from orchestrations.schedules import EXPRESSION_LONGEST, Cron, Interval, Rule
-from tiktok_hub.tenancy.models import TenantModel, User, time_zone_validate
+from tiktok_hub.tenancy.models import Tenant, TenantModel, User, time_zone_validate
+from tiktok_hub.tenancy.scope import current_tenant
+
+AUDIENCE_NAME_LONGEST = 70  # characters, TikTok's limit
 
 
 class Orchestration(TenantModel):
@@ -58,6 +65,24 @@ class Orchestration(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def settings_merged(self) -> dict[str, Any]:
+        """Return the destination's settings with the orchestration's own over them, as they hold in this tenant.
+
+        In a sandbox the audience has a name of its own, so that nothing there reaches an audience of production.
+        """
+        merged = {**self.destination.settings, **self.settings}
+        tenant = current_tenant() or self.destination.tenant
+        if tenant.sandbox_of_id is not None and merged.get("audience_name"):
+            merged["audience_name"] = sandbox_audience_name(str(merged["audience_name"]), tenant)
+        return merged
+
+
+def sandbox_audience_name(name: str, tenant: Tenant) -> str:
+    """Return what an audience is called in a sandbox: production's name and the sandbox's short name."""
+    end = f" [{tenant.slug}]"
+    return f"{name[: AUDIENCE_NAME_LONGEST - len(end)].rstrip()}{end}"
+
 
 class Schedule(TenantModel):
     """When an orchestration runs by itself; an orchestration without one runs when somebody starts it.
@@ -96,3 +121,8 @@ class Schedule(TenantModel):
         if self.kind == ScheduleKind.CRON:
             return Cron(self.cron, self.time_zone)
         return Interval(self.every_minutes or 0, self.anchor, self.time_zone)
+
+    @property
+    def would_run_at(self) -> datetime | None:
+        """Return when it would be due next by its rule: in a sandbox, where `next_slot` stands still."""
+        return self.rule.next(timezone.now())

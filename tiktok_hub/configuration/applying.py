@@ -1,6 +1,6 @@
 """Carry plans out: one transaction over all tenants, so that a failure leaves everything as it was."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.core.files.storage import default_storage
@@ -9,9 +9,12 @@ from django.utils import timezone
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
-from orchestrations.datasets import dataset_store
+from destinations.services.usage import credential_delete, destination_delete
+from orchestrations.datasets import dataset_delete, dataset_store
 from orchestrations.models import Dataset, Orchestration, Query
+from orchestrations.queries import query_delete
 from orchestrations.scheduling import Wish, schedule_save
+from orchestrations.services import orchestration_delete
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.state import settings_revealed
@@ -21,13 +24,21 @@ from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
 
 
-def plans_apply(plans: Iterable[Plan]) -> None:
-    """Bring the database to what the plans want; files that were stored for nothing are removed again."""
+def plans_apply(
+    plans: Iterable[Plan], *, user: User | None = None, then: Callable[[], object] = lambda: None
+) -> None:  # fmt: skip
+    """Bring the database to what the plans want; files that were stored for nothing are removed again.
+
+    Schedules run in the name of `user`, or of the tenant's first administrator. `then` is done at the end of the same
+    transaction, for what goes with the changes or not at all. Raise ValidationError or InUseError
+    where something that is to be removed is in use.
+    """
     stored: list[str] = []
     try:
         with transaction.atomic():
             for plan in plans:
-                Applier(plan, stored).apply()
+                Applier(plan, stored, user).apply()
+            then()
     except BaseException:
         for path in stored:
             default_storage.delete(path)
@@ -37,9 +48,10 @@ def plans_apply(plans: Iterable[Plan]) -> None:
 class Applier:
     """Apply one tenant's plan; `stored` collects the storage keys of files written on the way."""
 
-    def __init__(self, plan: Plan, stored: list[str]) -> None:
+    def __init__(self, plan: Plan, stored: list[str], user: User | None = None) -> None:
         self.plan = plan
         self.stored = stored
+        self.user = user
         self.writers = {
             "users": self._user,
             "credentials": self._credential,
@@ -59,7 +71,9 @@ class Applier:
             self.tenant.save()
         with tenant_scope(self.tenant):
             for change in plan.difference.changes:
-                if change.section in self.writers:
+                if change.removed:
+                    item_remove(change)
+                elif change.section in self.writers:
                     self.writers[change.section](change, dict(plan.wanted[change.section][change.name]))
             self._columns_refresh()
 
@@ -129,7 +143,7 @@ class Applier:
         _store(row, fields)
         if change.touches("schedule"):
             wish = Wish(**schedule) if schedule is not None else None
-            schedule_save(orchestration=row, wish=wish, user=self._somebody())
+            schedule_save(orchestration=row, wish=wish, user=self.user or self._somebody())
 
     def _somebody(self) -> User | None:
         """Return in whose name schedules of a file run: the tenant's first administrator, as for commands."""
@@ -143,6 +157,20 @@ class Applier:
             if row.columns != self.plan.columns[row.name]:
                 row.columns = self.plan.columns[row.name]
                 row.save(update_fields=["columns"])
+
+
+def item_remove(change: Change) -> None:
+    """Delete what a change says to remove from the opened tenant, as its own pages would: never what is in use."""
+    if change.section == "orchestrations":
+        orchestration_delete(orchestration=Orchestration.objects.get(name=change.name))
+    elif change.section == "destinations":
+        destination_delete(destination=Destination.objects.get(name=change.name))
+    elif change.section == "credentials":
+        credential_delete(credential=Credential.objects.get(name=change.name))
+    elif change.section == "datasets":
+        dataset_delete(dataset=Dataset.objects.get(name=change.name))
+    elif change.section == "queries":
+        query_delete(query=Query.objects.get(name=change.name))
 
 
 def _store(row: Query | Destination | Orchestration, fields: dict[str, Any]) -> None:

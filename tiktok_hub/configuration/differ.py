@@ -1,10 +1,10 @@
 """Compare two configurations in plain form: section → name → field → value. Knows nothing of files or databases.
 
-A field that the wanted side does not name is left alone, and so is an item that it does not name; nested mappings
-(settings) are compared as wholes, name by name. Secrets are compared and never shown.
+A field that the wanted side does not name is left alone, and so is an item that it does not name, unless it is to be
+removed; nested mappings (settings) are compared as wholes, name by name. Secrets are compared and never shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
@@ -40,16 +40,22 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Change:
-    """An item that is to be added, or changed in some fields."""
+    """An item that is to be added, changed in some fields, or removed; `fields` of the first and the last are all."""
 
     section: str
     name: str
-    added: bool
+    added: bool = False
     fields: tuple[FieldChange, ...] = ()
+    removed: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Return what happens to the item, in a word."""
+        return "added" if self.added else "removed" if self.removed else "changed"
 
     def touches(self, *fields: str) -> bool:
-        """Say whether one of the fields changes; an added item changes in all."""
-        return self.added or any(change.field.partition(".")[0] in fields for change in self.fields)
+        """Say whether one of the fields changes; an added or removed item changes in all."""
+        return self.added or self.removed or any(change.field.partition(".")[0] in fields for change in self.fields)
 
 
 @dataclass(frozen=True)
@@ -73,29 +79,46 @@ class Difference:
     @property
     def changed(self) -> list[Change]:
         """Return the items that are to be changed."""
-        return [change for change in self.changes if not change.added]
+        return [change for change in self.changes if not change.added and not change.removed]
+
+    @property
+    def removed(self) -> list[Change]:
+        """Return the items that are to be removed."""
+        return [change for change in self.changes if change.removed]
 
     def change(self, section: str, name: str) -> Change | None:
         """Return the change of one item, None where it stays as it is."""
         return next((each for each in self.changes if (each.section, each.name) == (section, name)), None)
 
 
-def difference(present: State, wanted: State) -> Difference:
-    """Compare what is there with what is wanted; items come in the order of `wanted`."""
+def difference(present: State, wanted: State, removing: Collection[tuple[str, str]] = ()) -> Difference:
+    """Compare what is there with what is wanted; items come in the order of `wanted`.
+
+    Items that only the present side has are left alone, but for those in `removing`, as (section, name): these come
+    last, those that refer to others first.
+    """
     changes: list[Change] = []
     unchanged: list[tuple[str, str]] = []
     for section, items in wanted.items():
         old = present.get(section, {})
         for name, fields in items.items():
             if name not in old:
-                changes.append(Change(section, name, added=True))
+                changes.append(Change(section, name, added=True, fields=_all(fields)))
             elif differing := tuple(_compare(old[name], fields)):
-                changes.append(Change(section, name, added=False, fields=differing))
+                changes.append(Change(section, name, fields=differing))
             else:
                 unchanged.append((section, name))
     there = [(section, name) for section, items in present.items() for name in items]
     extra = [(section, name) for section, name in there if name not in wanted.get(section, {})]
-    return Difference(tuple(changes), tuple(unchanged), tuple(extra))
+    for section, name in reversed([pair for pair in extra if pair in removing]):
+        gone = tuple(FieldChange(each.field, each.new, None) for each in _all(present[section][name]))
+        changes.append(Change(section, name, fields=gone, removed=True))
+    return Difference(tuple(changes), tuple(unchanged), tuple(pair for pair in extra if pair not in removing))
+
+
+def _all(fields: Fields) -> tuple[FieldChange, ...]:
+    """Return everything that is set of an item as if it were new."""
+    return tuple(each for each in _compare({}, fields) if each.new not in (None, "", [], False))
 
 
 def _compare(present: Fields, wanted: Fields, prefix: str = "") -> list[FieldChange]:

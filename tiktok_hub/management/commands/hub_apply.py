@@ -87,7 +87,7 @@ def _plan_lines(plan: Plan, *, words: tuple[str, str]) -> Iterator[str]:
 
 def _change_lines(change: Change) -> Iterator[str]:
     yield f"  {'+' if change.added else '~'} {BY_NAME[change.section].noun} {change.name}"
-    for field in change.fields:
+    for field in () if change.added else change.fields:
         yield from (f"      {line}" for line in field.lines())
 
 
