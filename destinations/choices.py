@@ -19,8 +19,15 @@ class CredentialStatus(TextChoices):
     FAILED = "failed", "Failed"
 
 
+class LinkKind(TextChoices):
+    """What the holder of a link does with it."""
+
+    AUTHORIZATION = "authorization", "Authorization link"
+    SECRET = "secret", "One-time secret link"
+
+
 class LinkStatus(TextChoices):
-    """Where an authorization link is on its way."""
+    """Where a link is on its way."""
 
     OPEN = "open", "Waiting"
     USED = "used", "Used"

@@ -1,9 +1,9 @@
-"""Keep the tokens of authorization links out of the logs: Django logs the path of each request that it refuses."""
+"""Keep the tokens of links out of the logs: Django logs the path of each request that it refuses."""
 
 import logging
 import re
 
-_LINK = re.compile(r"(/authorize/)[^/\s]+")
+_LINK = re.compile(r"(/authorize/(?:secret/)?)[^/\s]+")
 
 
 class LinkFilter(logging.Filter):

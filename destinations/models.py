@@ -1,11 +1,11 @@
-"""Credential, AuthorizationLink and Destination."""
+"""Credential, CredentialLink and Destination."""
 
 from typing import Any
 
 from django.db import models
 from django.utils import timezone
 
-from destinations.choices import CredentialStatus, CredentialType, LinkStatus
+from destinations.choices import CredentialStatus, CredentialType, LinkKind, LinkStatus
 from destinations.specs import get as spec_get
 from destinations.specs.base import Spec
 from tiktok_hub.crypto import Secret, SecretField
@@ -52,13 +52,14 @@ class Credential(TenantModel):
         return bool(self.access_token) and self.status == CredentialStatus.AUTHORISED
 
 
-class AuthorizationLink(TenantModel):
-    """A signed, single-use link by which somebody, perhaps without an account here, grants access at TikTok.
+class CredentialLink(TenantModel):
+    """A signed, single-use link by which somebody without an account here grants access, or hands over a token.
 
     Only digests are kept: `token_hash` of what stands in the link, `state_hash` of the state that went to TikTok.
     """
 
     credential = models.ForeignKey(Credential, models.CASCADE, related_name="links")
+    kind = models.CharField(max_length=20, choices=LinkKind.choices, default=LinkKind.AUTHORIZATION)
     token_hash = models.CharField(max_length=64, unique=True)
     state_hash = models.CharField(max_length=64, blank=True, db_index=True)
     status = models.CharField(max_length=20, choices=LinkStatus.choices, default=LinkStatus.OPEN)
@@ -73,7 +74,7 @@ class AuthorizationLink(TenantModel):
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
-        return f"Authorization link for {self.credential}"
+        return f"{self.get_kind_display()} for {self.credential}"
 
     @property
     def is_open(self) -> bool:

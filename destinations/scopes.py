@@ -41,6 +41,20 @@ PURPOSES: dict[str, str] = {
     CredentialType.AUDIENCES: "keep custom audiences up to date at TikTok",
 }
 
+# Where an account holder finds a token to hand over (TikTok's help centre, "Events API: generate an access token").
+TOKEN_STEPS: dict[str, tuple[str, ...]] = {
+    CredentialType.EVENTS: (
+        "Open TikTok Events Manager and choose the pixel or the offline event set.",
+        "Open its Settings and look for Events API.",
+        "Press Generate access token and copy what it shows.",
+    ),
+    CredentialType.AUDIENCES: (
+        "Open My Apps on TikTok's developer portal and choose the app that may manage audiences.",
+        "Authorise it for the ad account, as Ad Account Operator or Admin.",
+        "Copy the long-term access token that it gets.",
+    ),
+}
+
 GRANTED: dict[str, tuple[str, ...]] = {
     CredentialType.EVENTS: (
         "Report conversion events to the ad accounts you tick",

@@ -1,4 +1,4 @@
-"""Addresses outside of any tenant: the authorization link, and where TikTok sends people back to."""
+"""Addresses outside of any tenant: the links for people without an account, and where TikTok sends people back to."""
 
 from django.urls import path
 
@@ -6,5 +6,6 @@ from destinations import views
 
 urlpatterns = [
     path("authorize/<str:token>/", views.authorize, name="authorize"),
+    path("authorize/secret/<str:token>/", views.hand_over, name="hand-over"),
     path("oauth/tiktok/callback/", views.callback, name="oauth-callback"),
 ]

@@ -1,4 +1,4 @@
-"""The public pages of an authorization: before TikTok, after TikTok, and what can go wrong between.
+"""The pages of links: an authorization before and after TikTok, the handing over of a token, and what can go wrong.
 
 Whoever opens them may have no account here, and sees the brand's name and what is granted, nothing else. Nothing of
 these pages is cached, indexed, or told to other sites.
@@ -9,31 +9,37 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from destinations.models import AuthorizationLink
-from destinations.scopes import GRANTED, PURPOSES
+from destinations.choices import LinkKind
+from destinations.models import CredentialLink
+from destinations.scopes import GRANTED, PURPOSES, TOKEN_STEPS
 from destinations.services import (
     AuthorizationError,
     LinkProblem,
     link_authorize,
     link_complete,
+    link_hand_over,
     link_open,
     link_returned,
 )
-from destinations.services.links import STATE_SECONDS
+from destinations.services.authorization import STATE_SECONDS
+from tiktok_hub.acting import Via, acting_as, client_ip
+from tiktok_hub.limits import Limit, limit_hit, limited, too_many
 from tiktok_hub.shell import root_url
 from tiktok_hub.tenancy.backends import membership_of
+from tiktok_hub.tenancy.models import User
 from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import tenant_scope
 
-COOKIE = "hub_authorization"
+COOKIE = "__Secure-hub_authorization" if settings.SESSION_COOKIE_SECURE else "hub_authorization"
 _COOKIE_PATH = "oauth/tiktok/"
 
 _TITLES: dict[LinkProblem, tuple[int, str]] = {
@@ -48,16 +54,30 @@ _TITLES: dict[LinkProblem, tuple[int, str]] = {
     LinkProblem.NOT_CONFIGURED: (503, "Not possible yet"),
 }
 
+#: Tokens that may be tried with one link: the hub shall not tell strangers which of many tokens are good.
+TOKEN_TRIES = Limit("token-tries", times=10, seconds=3600)
+
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
+def link_pages() -> Limit:
+    """Return how often one connection may open pages of links."""
+    return Limit("link-pages", times=settings.HUB_LINK_REQUESTS_PER_MINUTE, seconds=60)
+
+
 def private(view: View) -> View:
-    """Keep a page out of caches, search engines and other sites' logs; show AuthorizationErrors as pages."""
+    """Keep a page out of caches, search engines and other sites' logs; show AuthorizationErrors as pages.
+
+    Whoever opens it acts by a link, and no faster than people do.
+    """
+    guarded = limited(link_pages)(view)
 
     @wraps(view)
     def wrapped(request: HttpRequest, **captured: Any) -> HttpResponse:
+        user = request.user if isinstance(request.user, User) else None
         try:
-            response = view(request, **captured)
+            with acting_as(user, Via.LINK, client_ip(request)):
+                response = guarded(request, **captured)
         except AuthorizationError as error:
             response = _problem(request, error)
         response["Referrer-Policy"] = "no-referrer"
@@ -88,6 +108,31 @@ def authorize(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "destinations/authorize/start.html", context)
 
 
+# Without a CSRF token for the same reasons.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("token")
+@sensitive_variables()
+@private
+def hand_over(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask for an access token, and on POST store it; what was typed is never shown again."""
+    link = link_open(token, LinkKind.SECRET)
+    error = ""
+    if request.method == "POST":
+        if seconds := limit_hit(TOKEN_TRIES, link.token_hash):
+            return too_many(request, seconds)
+        try:
+            link = link_hand_over(token=token, secret=request.POST.get("token", ""))
+        except ValidationError as refused:
+            error = refused.messages[0]
+        else:
+            return render(request, "destinations/authorize/stored.html", _outcome(request, link))
+    kind = link.credential.type
+    context = {"link": link, "brand": link.tenant.name, "purpose": PURPOSES[kind], "steps": TOKEN_STEPS[kind]}
+    status = 422 if error else 200
+    return render(request, "destinations/authorize/secret.html", {**context, "error": error}, status=status)
+
+
 @require_http_methods(["GET", "HEAD"])
 @sensitive_variables()
 @private
@@ -116,18 +161,18 @@ def site_url(request: HttpRequest) -> str:
 
 
 def _problem(
-    request: HttpRequest, error: AuthorizationError, *, again: str = "", link: AuthorizationLink | None = None
+    request: HttpRequest, error: AuthorizationError, *, again: str = "", link: CredentialLink | None = None
 ) -> HttpResponse:
     status, title = _TITLES[error.problem]
     context = {"title": title, "sentence": error.sentence, "again": again, **(_back(request, link) if link else {})}
     return render(request, "destinations/authorize/problem.html", context, status=status)
 
 
-def _outcome(request: HttpRequest, link: AuthorizationLink) -> dict[str, Any]:
+def _outcome(request: HttpRequest, link: CredentialLink) -> dict[str, Any]:
     return {"link": link, "brand": link.tenant.name, "credential": link.credential, **_back(request, link)}
 
 
-def _back(request: HttpRequest, link: AuthorizationLink) -> dict[str, Any]:
+def _back(request: HttpRequest, link: CredentialLink) -> dict[str, Any]:
     """Return the way back to the credential for somebody who administers it here; nothing for strangers."""
     membership = membership_of(request.user, link.tenant)
     if not membership_allows(membership, "destinations.view_credential"):

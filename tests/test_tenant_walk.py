@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
 from destinations.choices import CredentialStatus
-from destinations.models import AuthorizationLink, Credential, Destination
+from destinations.models import Credential, CredentialLink, Destination
 from orchestrations.choices import QueryStatus
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from tiktok_hub.shell import tenant_site
@@ -32,7 +32,7 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         credential = Credential.objects.create(
             **own, name=f"{marker}-c", access_token=f"{marker}-token", status=CredentialStatus.AUTHORISED
         )
-        link = AuthorizationLink.objects.create(
+        link = CredentialLink.objects.create(
             **own, credential=credential, token_hash=f"{marker}-hash", expires_at=timezone.now() + timedelta(days=1)
         )
         destination = Destination.objects.create(

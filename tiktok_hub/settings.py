@@ -229,6 +229,7 @@ HUB_READING_HOURS = [float(hours) for hours in env.list("HUB_READING_HOURS", def
 HUB_DELIVERY_CONNECTIONS = env.int("HUB_DELIVERY_CONNECTIONS", default=16)
 HUB_LEASE_SECONDS = env.float("HUB_LEASE_SECONDS", default=15.0)
 HUB_AUTHORIZATION_DAYS = env.float("HUB_AUTHORIZATION_DAYS", default=7.0)
+HUB_LINK_REQUESTS_PER_MINUTE = env.int("HUB_LINK_REQUESTS_PER_MINUTE", default=30)
 
 # Queries and preparation
 HUB_QUERY_MEMORY = env.str("HUB_QUERY_MEMORY", default="400MB")

@@ -1,4 +1,4 @@
-"""Credentials: the list, the form with the pasted token, the authorization links and what they did."""
+"""Credentials: the list, the form with the pasted token, the links for account holders and what they did."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
 from destinations.admin.base import GuardedAdmin
-from destinations.choices import COLOURS, CredentialStatus, LinkStatus
+from destinations.choices import COLOURS, CredentialStatus, LinkKind, LinkStatus
 from destinations.forms import CredentialForm
-from destinations.models import AuthorizationLink, Credential
+from destinations.models import Credential, CredentialLink
 from destinations.scopes import scopes_missing, scopes_words
 from destinations.services import (
     AuthorizationError,
@@ -29,12 +29,14 @@ from destinations.services import (
 from destinations.templatetags.destination_tags import ago
 from destinations.views import site_url
 from tiktok_hub.admin import shown
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.shell import root_url, tenant_site
 
 VIEW, AUTHORISE = "destinations.view_credential", "destinations.authorise_credential"
-#: How long a new link may live, in days, besides the installation's own default.
-LIFETIMES = (1.0, 3.0, 7.0, 14.0, 30.0)
-CONNECT_DAYS = 1 / 24
+#: How long a new link may live (words → days), besides the installation's own default.
+LIFETIMES = {"1 hour": 1 / 24, "1 day": 1.0, "7 days": 7.0, "30 days": 30.0}
+SECRET_LIFETIME = "1 day"  # noqa: S105 - words for a time
 LINKS_SHOWN = 5
 
 
@@ -96,6 +98,8 @@ class CredentialAdmin(GuardedAdmin):
         """Store a pasted token with the rest."""
         form.token_put(str(request.user))
         super().save_model(request, obj, form, change)
+        if form.found is not None:
+            audit_record(Action.TOKEN_STORED, obj)
         if form.found is not None and form.found.note:
             messages.info(request, form.found.note)
 
@@ -125,6 +129,8 @@ class CredentialAdmin(GuardedAdmin):
             "scopes_missing": scopes_missing(credential.type, credential.scopes) if credential.scopes else [],
             "used_by": list(credential.destinations.all()),
             "lifetimes": _lifetimes(),
+            "lifetime": _default_lifetime(),
+            "secret_lifetime": SECRET_LIFETIME,
         }
 
     def live_context(self, credential: Credential) -> dict[str, Any]:
@@ -142,6 +148,7 @@ class CredentialAdmin(GuardedAdmin):
         return [
             self.object_page("live/", self.live, permission=VIEW),
             self.object_page("link/", self.link, permission=AUTHORISE, method="POST"),
+            self.object_page("secret-link/", self.secret_link, permission=AUTHORISE, method="POST"),
             self.object_page("connect/", self.connect, permission=AUTHORISE, method="POST"),
             self.object_page("check/", self.check_now, permission=AUTHORISE, method="POST"),
             self.object_page("links/<int:link_id>/withdraw/", self.withdraw, permission=AUTHORISE, method="POST"),
@@ -154,20 +161,27 @@ class CredentialAdmin(GuardedAdmin):
 
     def link(self, request: HttpRequest, credential: Credential) -> HttpResponseBase:
         """Make an authorization link and show it, this once, in full."""
+        return self._link_made(request, credential, LinkKind.AUTHORIZATION)
+
+    def secret_link(self, request: HttpRequest, credential: Credential) -> HttpResponseBase:
+        """Make a link by which somebody hands over a token, and show it, this once, in full."""
+        return self._link_made(request, credential, LinkKind.SECRET)
+
+    def _link_made(self, request: HttpRequest, credential: Credential, kind: LinkKind) -> HttpResponseBase:
         try:
             link, address = link_create(
-                credential=credential, by=_user(request), days=_days(request), site_url=_site(request)
+                credential=credential, by=_user(request), kind=kind, days=_days(request), site_url=_site(request)
             )
         except AuthorizationError as error:
             return self._refused(request, credential, error)
-        context = {"title": "Authorization link", "link": link, "address": address, **self.live_context(credential)}
+        context = {"title": kind.label, "link": link, "address": address, **self.live_context(credential)}
         return _unseen(self.page(request, "destinations/credential/link.html", **context))
 
     def connect(self, request: HttpRequest, credential: Credential) -> HttpResponseBase:
         """Go through the authorization in this browser, with a link that lives for an hour."""
         try:
             _, address = link_create(
-                credential=credential, by=_user(request), days=CONNECT_DAYS, site_url=_site(request)
+                credential=credential, by=_user(request), days=LIFETIMES["1 hour"], site_url=_site(request)
             )
         except AuthorizationError as error:
             return self._refused(request, credential, error)
@@ -183,7 +197,7 @@ class CredentialAdmin(GuardedAdmin):
         return redirect(self.url("change", credential))
 
     def withdraw(self, request: HttpRequest, credential: Credential, link_id: int) -> HttpResponseBase:
-        """Make an authorization link useless."""
+        """Make a link useless."""
         link_withdraw(link=get_object_or_404(credential.links.all(), pk=link_id))
         return redirect(self.url("change", credential))
 
@@ -217,17 +231,25 @@ def _unseen(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def _days(request: HttpRequest) -> float:
-    """Return the chosen lifetime; anything that was not offered is the default."""
-    offered = {str(days): days for days in _lifetimes()}
-    return offered.get(request.POST.get("days", ""), next(iter(offered.values())))
+    """Return the chosen lifetime in days; anything that was not offered is the default."""
+    offered = _lifetimes()
+    return offered.get(request.POST.get("lifetime", ""), offered[_default_lifetime()])
 
 
-def _lifetimes() -> list[float]:
+def _lifetimes() -> dict[str, float]:
+    """Return what is offered, words → days; the installation's own default among them."""
     default = float(settings.HUB_AUTHORIZATION_DAYS)
-    return [default, *(days for days in LIFETIMES if days != default)]
+    known = default in LIFETIMES.values()
+    own = {} if known else {f"{default:g} day{'' if default == 1 else 's'}": default}
+    return {**LIFETIMES, **own}
 
 
-def _link_state(link: AuthorizationLink) -> tuple[str, str]:
+def _default_lifetime() -> str:
+    default = float(settings.HUB_AUTHORIZATION_DAYS)
+    return next(words for words, days in _lifetimes().items() if days == default)
+
+
+def _link_state(link: CredentialLink) -> tuple[str, str]:
     """Return a link's state in words and its colour."""
     if link.status == LinkStatus.OPEN and link.expires_at <= timezone.now():
         return "Expired", "default"

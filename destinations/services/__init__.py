@@ -1,5 +1,12 @@
 """What can be done with credentials and destinations; admin pages, tasks and commands call these and hold no rules."""
 
+from destinations.services.authorization import (
+    Arrival,
+    Departure,
+    link_authorize,
+    link_complete,
+    link_returned,
+)
 from destinations.services.checking import DestinationCheckError, Step, destination_check, destination_test
 from destinations.services.clients import client_open
 from destinations.services.credentials import (
@@ -15,16 +22,12 @@ from destinations.services.destinations import (
     destination_validate,
     event_sources_list,
 )
+from destinations.services.handover import link_hand_over
 from destinations.services.links import (
-    Arrival,
     AuthorizationError,
-    Departure,
     LinkProblem,
-    link_authorize,
-    link_complete,
     link_create,
     link_open,
-    link_returned,
     link_withdraw,
     links_expire,
 )
@@ -65,6 +68,7 @@ __all__ = [
     "link_authorize",
     "link_complete",
     "link_create",
+    "link_hand_over",
     "link_open",
     "link_returned",
     "link_withdraw",

@@ -17,6 +17,8 @@ from destinations.tiktok.calls import advertiser_role, advertisers_list
 from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.errors import ConfigurationError, CredentialError, TikTokError
 from destinations.tiktok.resolutions import ResolutionKey
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.crypto import LazySecret, Secret
 from tiktok_hub.tenancy.models import User
 
@@ -69,6 +71,7 @@ def credential_token_set(*, credential: Credential, token: str, by: User | str) 
     found = token_look(credential=credential, token=token)
     token_put(credential=credential, token=token, found=found, by=by)
     credential.save()
+    audit_record(Action.TOKEN_STORED, credential, tenant=credential.tenant)
     return found
 
 

@@ -1,14 +1,13 @@
-"""Lead a TikTok account holder through the authorization of a credential.
+"""Links for people without an account: signed, single-use, with an end; of two kinds that share all of this.
 
-The way: an admin makes a link → somebody opens it → they go to TikTok with a fresh `state` → TikTok sends them back
-with `state` and `auth_code` → the code is exchanged at once. Of link and state only digests are kept. A state belongs
-to one link and to one browser (a signed cookie), is used once, and lives as long as TikTok's code (one hour).
+An *authorization link* leads its holder through TikTok's consent (`services/authorization.py`). A *one-time secret
+link* lets them hand over a token (`services/handover.py`). What stands in the address is random and signed for its
+kind; only a digest of it is kept. Everything that happens to a link is in the audit log, never what it held.
 """
 
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -18,18 +17,20 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from destinations.choices import LinkStatus
-from destinations.models import AuthorizationLink, Credential
-from destinations.services.grants import grant_store
-from destinations.tiktok.calls import authorization_url, token_exchange
-from destinations.tiktok.errors import TikTokError
+from destinations.choices import LinkKind, LinkStatus
+from destinations.models import Credential, CredentialLink
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.tenancy.models import User
 from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
-#: Seconds for which a state can come back: TikTok's auth_code lives one hour (document 1738373141733378).
-STATE_SECONDS = 3600
-_signer = signing.Signer(sep=".", salt="destinations.authorization-link")
-_cookies = signing.TimestampSigner(sep=".", salt="destinations.authorization-state")
+PATHS = {LinkKind.AUTHORIZATION: "authorize", LinkKind.SECRET: "authorize/secret"}
+_signers = {kind: signing.Signer(sep=".", salt=f"destinations.{kind}-link") for kind in LinkKind}
+
+CREATED = {LinkKind.AUTHORIZATION: Action.LINK_CREATED, LinkKind.SECRET: Action.SECRET_LINK_CREATED}
+OPENED = {LinkKind.AUTHORIZATION: Action.LINK_OPENED, LinkKind.SECRET: Action.SECRET_LINK_OPENED}
+REFUSED = {LinkKind.AUTHORIZATION: Action.AUTHORISATION_FAILED, LinkKind.SECRET: Action.SECRET_LINK_REFUSED}
+WITHDRAWN = {LinkKind.AUTHORIZATION: Action.LINK_WITHDRAWN, LinkKind.SECRET: Action.SECRET_LINK_WITHDRAWN}
 
 
 class LinkProblem(StrEnum):
@@ -60,10 +61,11 @@ _SENTENCES: dict[LinkProblem, str] = {
     LinkProblem.NOT_CONFIGURED: "TikTok cannot be connected yet: the operator of this installation has to set "
     "TIKTOK_APP_ID and TIKTOK_APP_SECRET.",
 }
+_CLOSED = {LinkStatus.USED: LinkProblem.USED, LinkStatus.WITHDRAWN: LinkProblem.WITHDRAWN}
 
 
 class AuthorizationError(Exception):
-    """An authorization that cannot go on, with a sentence for the person in front of it."""
+    """An authorization or handing over that cannot go on, with a sentence for the person in front of it."""
 
     def __init__(self, problem: LinkProblem, *, detail: str = "") -> None:
         self.problem = problem
@@ -71,125 +73,94 @@ class AuthorizationError(Exception):
         super().__init__(self.sentence)
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Where the browser goes next, and the cookie that it must bring back."""
-
-    url: str
-    cookie: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Somebody came back from TikTok: the link they started from, and its token, to start again if need be."""
-
-    link: AuthorizationLink
-    token: str = field(repr=False)
-
-
 @sensitive_variables()
 def link_create(
-    *, credential: Credential, by: User, days: float | None = None, site_url: str = ""
-) -> tuple[AuthorizationLink, str]:
+    *,
+    credential: Credential,
+    by: User,
+    kind: LinkKind = LinkKind.AUTHORIZATION,
+    days: float | None = None,
+    site_url: str = "",
+) -> tuple[CredentialLink, str]:
     """Make a single-use link that lives `days` (default HUB_AUTHORIZATION_DAYS); return it and its address.
 
     The address is known now and never again. `site_url` is where this installation is reached, HUB_PUBLIC_URL by
-    default. Raises AuthorizationError when the operator has not set the TikTok app.
+    default. Raises AuthorizationError for an authorization when the operator has not set the TikTok app.
     """
-    configured_check()
+    if kind == LinkKind.AUTHORIZATION:
+        configured_check()
     token = secrets.token_urlsafe(32)
-    link = AuthorizationLink.objects.create(
+    link = CredentialLink.objects.create(
         tenant=credential.tenant,
         credential=credential,
+        kind=kind,
         token_hash=digest(token),
         created_by=by,
         expires_at=timezone.now() + timedelta(days=settings.HUB_AUTHORIZATION_DAYS if days is None else days),
     )
-    return link, f"{(site_url or settings.HUB_PUBLIC_URL).rstrip('/')}/authorize/{_signer.sign(token)}/"
+    audit_record(CREATED[kind], link, tenant=credential.tenant)
+    site = (site_url or settings.HUB_PUBLIC_URL).rstrip("/")
+    return link, f"{site}/{PATHS[kind]}/{_signers[kind].sign(token)}/"
 
 
 @sensitive_variables()
-def link_open(token: str) -> AuthorizationLink:
+def link_open(token: str, kind: LinkKind = LinkKind.AUTHORIZATION) -> CredentialLink:
     """Return the usable link behind the last part of its address, noting that it was opened; else AuthorizationError.
 
     The caller is a stranger in no tenant; what comes back is used inside the link's own.
     """
-    link = _link_find(token)
-    _usable_check(link)
+    link = _link_find(token, kind)
     with tenant_scope(link.tenant):
+        link_usable_check(link)
         if link.opened_at is None:
             link.opened_at = timezone.now()
             link.save(update_fields=["opened_at"])
+            audit_record(OPENED[kind], link)
     return link
 
 
-@sensitive_variables()
-def link_authorize(*, token: str, redirect_uri: str) -> Departure:
-    """Begin a round trip to TikTok from a link: a fresh state, which ends any earlier one of this link."""
-    configured_check()
-    link = link_open(token)
-    state = secrets.token_urlsafe(32)
-    with tenant_scope(link.tenant):
-        link.state_hash = digest(state)
-        link.save(update_fields=["state_hash"])
-    url = authorization_url(settings.TIKTOK_AUTH_URL, settings.TIKTOK_APP_ID, state, redirect_uri)
-    return Departure(url, _cookies.sign_object({"state": link.state_hash, "link": token}))
+def link_usable_check(link: CredentialLink) -> None:
+    """Raise AuthorizationError where a link can no longer be used, and note the attempt."""
+    if link.is_open:
+        return
+    problem = _CLOSED.get(LinkStatus(link.status), LinkProblem.EXPIRED)
+    link_refusal_note(link, f"The link was opened after it was {problem}.")
+    raise AuthorizationError(problem)
 
 
-@sensitive_variables()
-def link_returned(*, state: str, cookie: str) -> Arrival:
-    """Return the link to which a state belongs, if this browser started it; each state works once.
-
-    The state is taken off the link here, so that of two identical returns only one goes on.
-    """
-    link = _link_by_state(state)
-    if link is None:
-        raise AuthorizationError(LinkProblem.STATE)
-    _usable_check(link)
-    kept = _cookie_read(cookie)
-    if not hmac.compare_digest(kept.get("state", ""), link.state_hash):
-        raise AuthorizationError(LinkProblem.BROWSER)
-    with tenant_scope(link.tenant):
-        mine = AuthorizationLink.objects.filter(pk=link.pk, state_hash=link.state_hash, status=LinkStatus.OPEN)
-        if not mine.update(state_hash=""):
-            raise AuthorizationError(LinkProblem.STATE)
-    return Arrival(link, kept["link"])
+def link_refusal_note(link: CredentialLink, reason: str) -> None:
+    """Put into the audit log why a link was not used; the reason holds nothing of what was typed."""
+    change = {"field": "reason", "old": None, "new": reason}
+    audit_record(REFUSED[LinkKind(link.kind)], link, changes=[change], tenant=link.tenant)
 
 
-@sensitive_variables()
-def link_complete(*, link: AuthorizationLink, auth_code: str) -> AuthorizationLink:
-    """Exchange the code that came with a returned state, store what was granted, and use the link up.
-
-    Without a code the person cancelled. After an AuthorizationError the link can be tried again while it lives.
-    """
-    if not auth_code:
-        _note(link, "The consent was cancelled at TikTok.")
-        raise AuthorizationError(LinkProblem.CANCELLED)
-    try:
-        grant = token_exchange(settings.TIKTOK_API_URL, settings.TIKTOK_APP_ID, settings.TIKTOK_APP_SECRET, auth_code)
-        problem = grant_store(credential=link.credential, grant=grant)
-    except TikTokError as error:
-        problem = error.sentence
-    if problem:
-        _note(link, problem)
-        raise AuthorizationError(LinkProblem.REFUSED, detail=problem)
-    link.status, link.used_at, link.problem = LinkStatus.USED, timezone.now(), ""
-    # The spent state stays known, so that a reload of the last page is told that all is done.
-    link.save(update_fields=["status", "used_at", "problem", "state_hash"])
-    return link
+def link_problem_note(link: CredentialLink, problem: str) -> None:
+    """Keep what went wrong, for the page of the credential and for the audit log; the link stays open."""
+    link.problem = problem
+    link.save(update_fields=["problem"])
+    link_refusal_note(link, problem)
 
 
-def link_withdraw(*, link: AuthorizationLink) -> None:
+def link_burn(link: CredentialLink) -> bool:
+    """Use an open link up; False where somebody else just did, or it was withdrawn or ended. Its scope must be open."""
+    now = timezone.now()
+    mine = CredentialLink.objects.filter(pk=link.pk, status=LinkStatus.OPEN, expires_at__gt=now)
+    burnt = bool(mine.update(status=LinkStatus.USED, used_at=now, problem=""))
+    link.refresh_from_db(fields=["status", "used_at", "problem"])
+    return burnt
+
+
+def link_withdraw(*, link: CredentialLink) -> None:
     """Make an open link useless."""
-    AuthorizationLink.objects.filter(pk=link.pk, status=LinkStatus.OPEN).update(
-        status=LinkStatus.WITHDRAWN, state_hash=""
-    )
+    open_ones = CredentialLink.objects.filter(pk=link.pk, status=LinkStatus.OPEN)
+    if open_ones.update(status=LinkStatus.WITHDRAWN, state_hash=""):
+        audit_record(WITHDRAWN[LinkKind(link.kind)], link)
     link.refresh_from_db()
 
 
 def links_expire() -> int:
     """Mark the opened tenant's overdue links as expired; return how many there were."""
-    overdue = AuthorizationLink.objects.filter(status=LinkStatus.OPEN, expires_at__lte=timezone.now())
+    overdue = CredentialLink.objects.filter(status=LinkStatus.OPEN, expires_at__lte=timezone.now())
     return int(overdue.update(status=LinkStatus.EXPIRED, state_hash=""))
 
 
@@ -204,47 +175,23 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@sensitive_variables()
-def _link_find(token: str) -> AuthorizationLink:
-    try:
-        plain = _signer.unsign(token)
-    except signing.BadSignature:
-        raise AuthorizationError(LinkProblem.UNKNOWN) from None
-    with hub_scope():
-        link = _links().filter(token_hash=digest(plain)).first()
-    if link is None:
-        raise AuthorizationError(LinkProblem.UNKNOWN)
-    return link
-
-
-def _link_by_state(state: str) -> AuthorizationLink | None:
-    if not state:
-        return None
-    with hub_scope():
-        return _links().filter(state_hash=digest(state)).first()
-
-
-def _links() -> QuerySet[AuthorizationLink]:
-    links: QuerySet[AuthorizationLink] = AuthorizationLink.objects.select_related("tenant", "credential__tenant")
+def links_all() -> QuerySet[CredentialLink]:
+    """Return links with what their pages need; the caller opens a scope."""
+    links: QuerySet[CredentialLink] = CredentialLink.objects.select_related(
+        "tenant", "credential__tenant", "created_by"
+    )
     return links
 
 
-def _cookie_read(cookie: str) -> dict[str, str]:
-    """Return what the browser was given when it left for TikTok; nothing when that is forged or too old."""
+@sensitive_variables()
+def _link_find(token: str, kind: LinkKind) -> CredentialLink:
     try:
-        kept: dict[str, str] = _cookies.unsign_object(cookie, max_age=STATE_SECONDS)
+        kept = digest(_signers[kind].unsign(token))
     except signing.BadSignature:
-        return {}
-    return kept
-
-
-def _usable_check(link: AuthorizationLink) -> None:
-    closed = {LinkStatus.USED: LinkProblem.USED, LinkStatus.WITHDRAWN: LinkProblem.WITHDRAWN}
-    if link.is_open:
-        return
-    raise AuthorizationError(closed.get(LinkStatus(link.status), LinkProblem.EXPIRED))
-
-
-def _note(link: AuthorizationLink, problem: str) -> None:
-    link.problem = problem
-    link.save(update_fields=["problem"])
+        raise AuthorizationError(LinkProblem.UNKNOWN) from None
+    with hub_scope():
+        link = links_all().filter(token_hash=kept, kind=kind).first()
+    # The database compares byte by byte; what it found is compared once more, in a time that tells nothing.
+    if link is None or not hmac.compare_digest(link.token_hash, kept):
+        raise AuthorizationError(LinkProblem.UNKNOWN)
+    return link

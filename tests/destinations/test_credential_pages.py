@@ -9,7 +9,7 @@ from django.core.signals import got_request_exception
 from django.views.debug import ExceptionReporter
 
 from destinations.choices import CredentialStatus, LinkStatus
-from destinations.models import AuthorizationLink, Credential
+from destinations.models import Credential, CredentialLink
 from tiktok_hub.tenancy.scope import tenant_scope
 
 LIST = "/acme/destinations/credential/"
@@ -118,15 +118,15 @@ def test_a_token_is_in_no_error_report(acme, pages, marked, monkeypatch, caplog)
 
 def test_a_link_is_shown_once_in_full(acme, pages, credential_of, client):
     credential = credential_of(acme)
-    answer = pages.post(page_of(credential, "link"), {"days": "3.0"})
+    answer = pages.post(page_of(credential, "link"), {"lifetime": "1 day"})
     address = answer.context["address"]
     assert answer.content.decode().count(address) == 1
     assert "no-store" in answer["Cache-Control"]
     assert client.get(address.removeprefix("http://testserver")).status_code == 200
     assert address not in pages.get(page_of(credential)).content.decode()
     with tenant_scope(acme):
-        link = AuthorizationLink.objects.get()
-    assert link.expires_at - link.created_at == pytest.approx(timedelta(days=3), abs=timedelta(seconds=5))
+        link = CredentialLink.objects.get()
+    assert link.expires_at - link.created_at == pytest.approx(timedelta(days=1), abs=timedelta(seconds=5))
 
 
 def test_connecting_in_this_browser_goes_straight_to_the_links_page(acme, pages, credential_of):
@@ -152,7 +152,7 @@ def test_a_link_is_withdrawn_on_the_page(acme, pages, credential_of):
     link = pages.post(page_of(credential, "link")).context["link"]
     pages.post(page_of(credential, f"links/{link.pk}/withdraw"))
     with tenant_scope(acme):
-        assert AuthorizationLink.objects.get().status == LinkStatus.WITHDRAWN
+        assert CredentialLink.objects.get().status == LinkStatus.WITHDRAWN
 
 
 def test_deleting_a_used_credential_says_which_destinations_use_it(acme, pages, destination_of):

@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from destinations.choices import CredentialStatus, LinkStatus
-from destinations.models import AuthorizationLink, Credential
-from destinations.services import AuthorizationError, link_create, link_withdraw, links
+from destinations.models import Credential, CredentialLink
+from destinations.services import AuthorizationError, authorization, link_create, link_withdraw
 from tests.destinations.conftest import ANALYST
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -25,7 +25,7 @@ def pending(acme, credential_of) -> Credential:
 def link_of(ada):
     """Make a link for a credential; return the row and the path of its page."""
 
-    def make(credential: Credential, days: float | None = None) -> tuple[AuthorizationLink, str]:
+    def make(credential: Credential, days: float | None = None) -> tuple[CredentialLink, str]:
         with tenant_scope(credential.tenant):
             link, address = link_create(credential=credential, by=ada, days=days, site_url="http://testserver")
         return link, address.removeprefix("http://testserver")
@@ -115,7 +115,7 @@ def test_a_link_that_expires_while_somebody_is_at_tiktok_is_gone(acme, pending, 
     link, path = link_of(pending)
     back = consent(start(client, path))
     with tenant_scope(acme):
-        AuthorizationLink.objects.filter(pk=link.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+        CredentialLink.objects.filter(pk=link.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     assert client.get(CALLBACK, back).status_code == 410
     assert stored(pending).status == CredentialStatus.PENDING
 
@@ -175,7 +175,7 @@ def test_a_forged_cookie_is_refused(pending, link_of, consent, client):
 def test_a_cookie_lives_as_long_as_tiktoks_code(pending, link_of, consent, client, monkeypatch):
     _, path = link_of(pending)
     back = consent(start(client, path))
-    monkeypatch.setattr(links, "STATE_SECONDS", -1)
+    monkeypatch.setattr(authorization, "STATE_SECONDS", -1)
     assert client.get(CALLBACK, back).status_code == 400
 
 

@@ -41,6 +41,7 @@ class Action(TextChoices):
     AUTHORISATION_FAILED = "authorization.failed", "Authorization failed"
     TOKEN_STORED = "authorization.token_stored", "Token stored"  # noqa: S105 - a label
     SECRET_LINK_CREATED = "secret_link.created", "One-time secret link made"  # noqa: S105 - a label
+    SECRET_LINK_OPENED = "secret_link.opened", "One-time secret link opened"  # noqa: S105 - a label
     SECRET_LINK_USED = "secret_link.used", "One-time secret link used"  # noqa: S105 - a label
     SECRET_LINK_WITHDRAWN = "secret_link.withdrawn", "One-time secret link withdrawn"  # noqa: S105 - a label
     SECRET_LINK_REFUSED = "secret_link.refused", "One-time secret link refused"  # noqa: S105 - a label
