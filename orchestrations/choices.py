@@ -75,6 +75,7 @@ class RunTrigger(TextChoices):
     MANUAL = "manual", "Run now"
     COMMAND = "command", "Command line"
     SCHEDULE = "schedule", "Schedule"
+    API = "api", "API"
 
 
 class ScheduleKind(TextChoices):

@@ -45,6 +45,8 @@ def _pages(permission: str, *lines: str) -> Iterator[Deed]:
 
 
 DEEDS: list[Deed] = [
+    *_crud("api.apikey", "view add"),
+    *_pages("api.change_apikey", "POST <id>/revoke/"),
     *_crud("tenancy.membership", "view add change delete"),
     *_crud("destinations.credential", "view add change delete"),
     *_pages("destinations.view_credential", "GET <id>/live/"),
@@ -90,6 +92,7 @@ DEEDS: list[Deed] = [
 OPEN = {
     "", "(?P<url>.*)$", "^(?P<app_label>…)/$", "autocomplete/", "jsi18n/", "login/", "logout/", "search/",
     "password_change/", "password_change/done/", "r/<content_type>/<id>/",
+    "api/apikey/<id>/delete/",
     *(f"orchestrations/{name}/{page}" for name in ("run", "audience") for page in ("add/", "<id>/delete/")),
 }  # fmt: skip
 # Permissions that open no page of their own: what they change is seen on others.

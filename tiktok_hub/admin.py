@@ -109,6 +109,11 @@ class PageAdmin(TenantModelAdmin):
             raise Http404
         return found
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Find the object before anything else: what is not the tenant's does not exist, whatever may be done here."""
+        self.object_or_404(request, object_id)
+        return super().delete_view(request, object_id, extra_context)
+
     def url(self, name: str, obj: TenantModel | None = None) -> str:
         """Return the address of one of this model's pages."""
         full = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{name}"

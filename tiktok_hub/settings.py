@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "tiktok_hub",
     "tiktok_hub.tenancy",
     "tiktok_hub.audit",
+    "tiktok_hub.api",
     "destinations",
     "orchestrations",
     "tiktok_hub.sandboxes",
@@ -53,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tiktok_hub.acting.ActingMiddleware",
+    "tiktok_hub.api.middleware.ApiKeyMiddleware",
     "tiktok_hub.tenancy.middleware.TenantMiddleware",
 ]
 

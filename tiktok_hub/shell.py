@@ -164,7 +164,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Credentials", "key", "destinations.credential"),
             ],
         },
-        {"title": "People", "separator": True, "items": [_item("Members", "group", "tenancy.membership")]},
+        {
+            "title": "People",
+            "separator": True,
+            "items": [
+                _item("Members", "group", "tenancy.membership"),
+                _item("API keys", "vpn_key", "api.apikey"),
+            ],
+        },
     ]
 
 

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from tiktok_hub import views
+from tiktok_hub.api.site import api
 from tiktok_hub.shell import platform_site
 
 urlpatterns = [
@@ -11,5 +12,6 @@ urlpatterns = [
     path("logout/", views.LogoutView.as_view(), name="logout"),
     path("healthz", views.healthz, name="healthz"),
     path("platform/", platform_site.urls),
+    path("api/v1/", api.urls),
     path("", include("destinations.urls")),
 ]

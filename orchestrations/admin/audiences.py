@@ -1,13 +1,12 @@
 """Audiences: the list, the page of one with its numbers and its curve, and what can be done about what it was told."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern
 from django.utils.decorators import method_decorator
@@ -21,8 +20,9 @@ from orchestrations.admin.audience_words import settling, standing
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.explaining import explained
 from orchestrations.audiences.readings import audience_read
-from orchestrations.audiences.upkeep import audience_export, audience_forget, audience_verify
+from orchestrations.audiences.upkeep import audience_forget, audience_verify
 from orchestrations.choices import COLOURS
+from orchestrations.downloads import audience_response
 from orchestrations.forms.explaining import ExplainForm
 from orchestrations.models import Audience, Orchestration, RunAudience
 from orchestrations.templatetags.orchestration_tags import count
@@ -30,9 +30,8 @@ from tiktok_hub.admin import shown
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
 from tiktok_hub.shell import tenant_site
-from tiktok_hub.tenancy.models import Membership, Tenant
+from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import is_admin
-from tiktok_hub.tenancy.scope import tenant_scope
 
 LAST_RUNS = 15
 VIEW, CHANGE, DOWNLOAD = (f"orchestrations.{action}_audience" for action in ("view", "change", "download"))
@@ -203,11 +202,7 @@ class AudienceAdmin(OwnPageAdmin):
 
     def export(self, request: HttpRequest, audience: Audience) -> HttpResponseBase:
         """Stream the digests that TikTok was told as CSV."""
-        audit_record(Action.AUDIENCE_DOWNLOADED, audience)
-        response = StreamingHttpResponse(_inside(audience.tenant, audience), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="audience-{audience.pk}.csv"'
-        response["Cache-Control"] = "no-store"
-        return response
+        return audience_response(audience)
 
     def forget_ask(self, request: HttpRequest, audience: Audience) -> HttpResponse:
         """Say what it means to forget."""
@@ -227,9 +222,3 @@ class AudienceAdmin(OwnPageAdmin):
         else:
             messages.success(request, "What TikTok was told is forgotten. The next run sends everybody.")
         return back(self.url("change", audience))
-
-
-def _inside(tenant: Tenant, audience: Audience) -> Iterator[str]:
-    """Read the state inside the tenant: by the time it is sent, the request's own scope is closed."""
-    with tenant_scope(tenant):
-        yield from audience_export(audience)

@@ -1,13 +1,12 @@
 """Runs: the list, and the page of one run with live progress, rejects, batches and what to do about an error."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern
@@ -32,20 +31,15 @@ from orchestrations.admin.run_people import people_shown
 from orchestrations.admin.run_plans import RELEASE, hold_shown, plan_shown
 from orchestrations.admin.troubles import run_trouble
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunPurpose, RunStatus, RunTrigger, SyncMode
+from orchestrations.downloads import run_issues_response
 from orchestrations.models import Batch, Run, RunAudience
-from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING, run_issues_csv
 from orchestrations.services import AGAIN, run_cancel, run_release, run_retry, run_start
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
-from tiktok_hub.audit.choices import Action
-from tiktok_hub.audit.services import audit_record
 from tiktok_hub.shell import tenant_site
-from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.policies import is_admin
-from tiktok_hub.tenancy.scope import tenant_scope
 
 BATCHES_PER_PAGE = 25
-CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
 VIEW, CHANGE, DOWNLOAD = "orchestrations.view_run", "orchestrations.change_run", "orchestrations.download_run"
 KINDS = {"plan": "primary", "sample": "info"}  # colours of the labels that tell special runs from the others
 
@@ -229,14 +223,7 @@ class RunAdmin(OwnPageAdmin):
 
     def issues(self, request: HttpRequest, run: Run) -> HttpResponseBase:
         """Stream what was rejected, warned about or left out as CSV; values in it are masked for everybody."""
-        asked = [level for level in request.GET.getlist("level") if level in CSV_LEVELS]
-        audit_record(Action.RUN_DOWNLOADED, run)
-        response = StreamingHttpResponse(
-            _inside(run.tenant, lambda: run_issues_csv(run, asked or list(CSV_LEVELS))),
-            content_type="text/csv; charset=utf-8",
-        )
-        response["Content-Disposition"] = f'attachment; filename="run-{run.pk}-{"-".join(asked) or "issues"}.csv"'
-        return response
+        return run_issues_response(run, request.GET.getlist("level"))
 
     def cancel(self, request: HttpRequest, run: Run) -> HttpResponse:
         """End the run."""
@@ -272,9 +259,3 @@ class RunAdmin(OwnPageAdmin):
             ),
         )  # fmt: skip
         return back(self.url("change", started or run))
-
-
-def _inside(tenant: Tenant, lines: Callable[[], Iterator[str]]) -> Iterator[str]:
-    """Read a stream inside the tenant: by the time it is sent, the request's own scope is closed."""
-    with tenant_scope(tenant):
-        yield from lines()

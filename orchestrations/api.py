@@ -1,0 +1,214 @@
+"""Orchestrations and runs in the API: the same services, rules and numbers as on the pages."""
+
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Field, Router, Schema, Status
+
+from destinations.models import destinations_usable_by
+from orchestrations.choices import RunPurpose, RunStage, RunStatus, RunTrigger
+from orchestrations.downloads import run_issues_response
+from orchestrations.models import Orchestration, Run
+from orchestrations.results import run_result
+from orchestrations.services import run_cancel, run_release, run_retry, run_start
+from tiktok_hub.tenancy.middleware import TenantRequest
+from tiktok_hub.tenancy.models import Membership
+
+router = Router()
+LARGEST = 2**63 - 1
+SAMPLE_MOST = 2_147_483_647
+PAGE = 50
+
+
+class OrchestrationOut(Schema):
+    """An orchestration."""
+
+    id: int
+    name: str
+    description: str
+    query: str
+    destination: str
+    enabled: bool
+    next_run: datetime | None
+
+    @staticmethod
+    def from_row(row: Orchestration) -> dict[str, Any]:
+        """Return an orchestration's fields."""
+        schedule = getattr(row, "schedule", None)
+        return {
+            "id": row.pk, "name": row.name, "description": row.description, "query": row.query.name,
+            "destination": row.destination.name, "enabled": row.enabled,
+            "next_run": schedule.next_slot if schedule and schedule.enabled and row.enabled else None,
+        }  # fmt: skip
+
+
+class RunIn(Schema):
+    """What to start: everything, the first rows, or a plan that sends nothing."""
+
+    sample: int | None = Field(None, ge=1, le=SAMPLE_MOST, description="send the first rows of the query only")
+    plan: bool = Field(False, description="say what a run would do, and send nothing")
+
+
+class RunOut(Schema):
+    """A run, with the same names and numbers as `run_show --json`; those of an audience where one is kept."""
+
+    run: int
+    status: RunStatus
+    stage: RunStage
+    purpose: RunPurpose
+    tenant: str
+    orchestration: str
+    sample: int | None
+    test_event_code: str | None
+    note: str | None
+    selected: int
+    rejected: int
+    in_events: int
+    duplicates: int
+    warnings: int
+    events: int
+    accepted: int
+    accepted_with_warning: int
+    refused: int
+    unknown: int
+    unsent: int
+    requests: int
+    attempts: int
+    seconds: float | None
+    rejected_by_reason: dict[str, int]
+    warnings_by_reason: dict[str, int]
+    people: int | None = None
+    added: int | None = None
+    removed: int | None = None
+    unchanged: int | None = None
+    audience_id: str | None = None
+    sync_mode: str | None = None
+    valid: dict[str, int] | None = None
+    audiences: list[dict[str, Any]] | None = None
+    hold: dict[str, Any] | None
+    plan: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+
+class Problem(Schema):
+    """Why a request was refused."""
+
+    error: dict[str, Any]
+
+
+REFUSALS = {401: Problem, 403: Problem, 404: Problem, 409: Problem, 422: Problem}
+Id = Annotated[int, Field(ge=1, le=LARGEST)]
+
+
+@router.get("/orchestrations", response={200: list[OrchestrationOut], 401: Problem, 403: Problem},
+            tags=["orchestrations"], summary="Orchestrations whose destination is open to you")  # fmt: skip
+def orchestrations_list(request: HttpRequest) -> Any:
+    """Return them by name."""
+    return [OrchestrationOut.from_row(row) for row in _orchestrations(request)]
+
+
+@router.get("/orchestrations/{orchestration_id}", response={200: OrchestrationOut, **REFUSALS},
+            tags=["orchestrations"], summary="One orchestration")  # fmt: skip
+def orchestration_show(request: HttpRequest, orchestration_id: Id) -> Any:
+    """Return it."""
+    return OrchestrationOut.from_row(_found(_orchestrations(request), orchestration_id))
+
+
+@router.post("/orchestrations/{orchestration_id}/runs", response={202: RunOut, **REFUSALS},
+             tags=["runs"], summary="Start a run, a sample or a plan")  # fmt: skip
+def orchestration_run(request: HttpRequest, wanted: RunIn, orchestration_id: Id) -> Any:
+    """Queue a run; ask for it again to see how it goes."""
+    row = _found(_orchestrations(request), orchestration_id)
+    run = run_start(
+        orchestration=row, membership=_member(request), trigger=RunTrigger.API, sample=wanted.sample,
+        purpose=RunPurpose.PLAN if wanted.plan else RunPurpose.DELIVER,
+    )  # fmt: skip
+    return Status(202, run_result(run))
+
+
+@router.get("/runs", response={200: list[RunOut], 401: Problem, 403: Problem, 422: Problem},
+            tags=["runs"], summary="The latest runs")  # fmt: skip
+def runs_list(
+    request: HttpRequest,
+    status: RunStatus | None = None,
+    orchestration: Id | None = None,
+    before: Id | None = None,
+) -> Any:
+    """Return up to 50 runs, the newest first; `before` a number gives the next page."""
+    rows = _runs(request)
+    if status is not None:
+        rows = rows.filter(status=status)
+    if orchestration is not None:
+        rows = rows.filter(orchestration=orchestration)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return [run_result(row) for row in rows.order_by("-pk")[:PAGE]]
+
+
+@router.get("/runs/{run_id}", response={200: RunOut, **REFUSALS}, tags=["runs"], summary="One run")
+def run_show(request: HttpRequest, run_id: Id) -> Any:
+    """Return what has become of it so far."""
+    return run_result(_found(_runs(request), run_id))
+
+
+@router.post("/runs/{run_id}/cancel", response={200: RunOut, **REFUSALS}, tags=["runs"], summary="End a run")
+def run_end(request: HttpRequest, run_id: Id) -> Any:
+    """End it at once, or within seconds where a worker holds it."""
+    _allow(request, "orchestrations.change_run")
+    return run_result(run_cancel(run=_found(_runs(request), run_id)))
+
+
+@router.post("/runs/{run_id}/retry", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Go on with a run")
+def run_again(request: HttpRequest, run_id: Id) -> Any:
+    """Send what was not sent or is unknown, from the same inputs."""
+    return Status(202, run_result(run_retry(run=_found(_runs(request), run_id), membership=_member(request))))
+
+
+@router.post("/runs/{run_id}/release", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Release a held run")
+def run_let_go(request: HttpRequest, run_id: Id) -> Any:
+    """Let it do what it has planned."""
+    return Status(202, run_result(run_release(run=_found(_runs(request), run_id), membership=_member(request))))
+
+
+@router.get("/runs/{run_id}/issues.csv", tags=["runs"], summary="Rows that did not arrive, as CSV",
+            openapi_extra={"responses": {200: {"description": "CSV", "content": {"text/csv": {}}}}},
+            response=REFUSALS)  # fmt: skip
+def run_issues(request: HttpRequest, run_id: Id) -> HttpResponseBase | HttpResponse:
+    """Return rows that were rejected, refused or are unknown, warnings and duplicates; values are masked."""
+    _allow(request, "orchestrations.download_run")
+    return run_issues_response(_found(_runs(request), run_id))
+
+
+def _member(request: HttpRequest) -> Membership:
+    return cast(TenantRequest, request).membership
+
+
+def _allow(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+
+
+def _orchestrations(request: HttpRequest) -> QuerySet[Orchestration]:
+    """Return what the page of orchestrations would list."""
+    _allow(request, "orchestrations.view_orchestration")
+    rows = Orchestration.objects.filter(destination__in=destinations_usable_by(_member(request)))
+    found: QuerySet[Orchestration] = rows.select_related("query", "destination__tenant", "schedule", "tenant")
+    return found
+
+
+def _runs(request: HttpRequest) -> QuerySet[Run]:
+    _allow(request, "orchestrations.view_run")
+    rows = Run.objects.filter(orchestration__destination__in=destinations_usable_by(_member(request)))
+    found: QuerySet[Run] = rows.select_related("tenant", "orchestration__destination")
+    return found
+
+
+def _found(rows: QuerySet[Any], pk: int) -> Any:
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,42 @@
+"""Files that people take away, as answers to a browser or a program; each stands in the audit log."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from django.http import StreamingHttpResponse
+
+from orchestrations.audiences.upkeep import audience_export
+from orchestrations.models import Audience, Run
+from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING, run_issues_csv
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
+from tiktok_hub.tenancy.models import Tenant
+from tiktok_hub.tenancy.scope import tenant_scope
+
+CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
+
+
+def run_issues_response(run: Run, asked: Sequence[str] = ()) -> StreamingHttpResponse:
+    """Return what was rejected, warned about or left out of a run; values in it are masked for everybody."""
+    audit_record(Action.RUN_DOWNLOADED, run)
+    levels = [level for level in asked if level in CSV_LEVELS]
+    name = f"run-{run.pk}-{'-'.join(levels) or 'issues'}.csv"
+    return _csv(name, run.tenant, lambda: run_issues_csv(run, levels or list(CSV_LEVELS)))
+
+
+def audience_response(audience: Audience) -> StreamingHttpResponse:
+    """Return the digests that TikTok was told of an audience."""
+    audit_record(Action.AUDIENCE_DOWNLOADED, audience)
+    return _csv(f"audience-{audience.pk}.csv", audience.tenant, lambda: audience_export(audience))
+
+
+def _csv(name: str, tenant: Tenant, lines: Callable[[], Iterator[str]]) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(_inside(tenant, lines), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _inside(tenant: Tenant, lines: Callable[[], Iterator[str]]) -> Iterator[str]:
+    """Read a stream inside the tenant: by the time it is sent, the request's own scope is closed."""
+    with tenant_scope(tenant):
+        yield from lines()
