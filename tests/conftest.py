@@ -7,6 +7,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from destinations.emulator.server import EmulatorServer, running
+from tests.walls import flush_allowed
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -18,6 +19,13 @@ def django_db_modify_db_settings():
     database = django_settings.DATABASES["default"]
     if "sqlite" in database["ENGINE"]:
         database["TEST"]["NAME"] = str(django_settings.HUB_DATA_DIR / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """Let tests that commit be followed by Django's flush, which the database would refuse."""
+    with flush_allowed():
+        yield
 
 
 @pytest.fixture(autouse=True)

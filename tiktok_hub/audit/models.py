@@ -16,6 +16,8 @@ class Entry(TenantModel):
     stay. `changes` is a list of `{"field", "old", "new"}`, secrets as dots.
     """
 
+    append_only = True
+
     tenant = models.ForeignKey(  # type: ignore[assignment]
         Tenant, models.DO_NOTHING, null=True, db_constraint=False, editable=False, related_name="+"
     )
@@ -44,6 +46,8 @@ class Seal(TenantModel):
 
     `chain` is the tenant's id, 0 for entries without a tenant; `number` counts from 1 without a gap.
     """
+
+    append_only = True
 
     tenant = models.ForeignKey(  # type: ignore[assignment]
         Tenant, models.DO_NOTHING, null=True, db_constraint=False, editable=False, related_name="+"

@@ -11,7 +11,7 @@ from tiktok_hub.audit.chain import chain_seal
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.models import Entry
 from tiktok_hub.tenancy.models import Tenant, User
-from tiktok_hub.tenancy.scope import current_tenant
+from tiktok_hub.tenancy.scope import current_tenant, hub_scope, tenant_scope
 
 Change = dict[str, Any]
 
@@ -29,7 +29,8 @@ def audit_record(
 
     `name` stands for the object's own; `user` for the person at work (`tiktok_hub.acting`); `tenant` for the opened
     one, without which the entry is the installation's. Values in `changes` must be shown as they may be read:
-    secrets as dots, no personal data of rows.
+    secrets as dots, no personal data of rows. Whatever is opened, the entry can be written: its own tenant is opened
+    for the writing alone.
     """
     who = acting()
     person = user or who.user
@@ -41,6 +42,7 @@ def audit_record(
         object_id=str(obj.pk or "") if obj is not None else "",
         object_name=(str(obj) if name is None and obj is not None else name or "")[:300],
     )  # fmt: skip
-    entry.save(force_insert=True)
+    with tenant_scope(tenant) if tenant else hub_scope():
+        entry.save(force_insert=True)
     transaction.on_commit(partial(chain_seal, tenant.pk if tenant else None))
     return entry

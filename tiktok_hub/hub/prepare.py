@@ -9,11 +9,19 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from tiktok_hub.tenancy.wall.building import wall_put_up
+from tiktok_hub.tenancy.wall.checks import database_require
+
 
 def database_prepare() -> bool:
-    """Apply migrations that are missing. Return whether there were any."""
+    """Apply migrations that are missing, and repair the wall between tenants. Return whether there were any.
+
+    Raise ImproperlyConfigured where the database's role could walk around the wall.
+    """
+    database_require(wall=False)
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        wall_put_up()
         return False
     call_command("migrate", interactive=False, verbosity=0)
     return True

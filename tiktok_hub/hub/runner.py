@@ -55,7 +55,10 @@ def hub_holder() -> dict[str, Any] | None:
 
 
 def hub_run(options: HubOptions) -> int:
-    """Run until asked to stop; return the exit status. Raise PortError, HubRunningError or BrokerError at the start."""
+    """Run until asked to stop; return the exit status. Raise PortError, HubRunningError or BrokerError at the start.
+
+    A database that would not keep tenants apart raises ImproperlyConfigured.
+    """
     with ExitStack() as stack:
         try:
             lock = stack.enter_context(locks.exclusive(lock_path()))

@@ -12,7 +12,7 @@ from tiktok_hub.shell import platform_site, tenant_site
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.forms import MembershipForm, UserForm, membership_is_last_administrator
 from tiktok_hub.tenancy.models import Membership, Tenant, User
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 
 @admin.register(Membership, site=tenant_site)
@@ -45,8 +45,22 @@ class MembershipAdmin(TenantModelAdmin):
                 membership.delete()
 
 
+class PlatformAdmin(ModelAdmin):  # type: ignore[misc]
+    """Pages on the platform: what hangs on a tenant or a person lies in tenants that nobody has opened."""
+
+    @hub_scope()
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name everything that would go too."""
+        return super().get_deleted_objects(objs, request)
+
+    @hub_scope()
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete several at once."""
+        super().delete_queryset(request, queryset)
+
+
 @admin.register(Tenant, site=platform_site)
-class TenantAdmin(ModelAdmin):  # type: ignore[misc]
+class TenantAdmin(PlatformAdmin):
     """Tenants, created by a platform superuser, who becomes the first administrator."""
 
     fields = ("name", "slug", "time_zone", "default_country")
@@ -67,7 +81,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(User, site=platform_site)
-class UserAdmin(ModelAdmin):  # type: ignore[misc]
+class UserAdmin(PlatformAdmin):
     """People, whatever tenants they belong to."""
 
     form = UserForm

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_scopes import ScopedManager
 
 from tiktok_hub.tenancy.choices import Option, Policy
-from tiktok_hub.tenancy.scope import current_tenant
+from tiktok_hub.tenancy.scope import current_tenant, hub_scope
 
 # First URL segments that belong to the hub itself.
 RESERVED_SLUGS = frozenset(
@@ -106,6 +106,11 @@ class Tenant(Audited):
         """Return itself."""
         return self
 
+    @hub_scope()
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the tenant with all that it owns, whatever is opened."""
+        return super().delete(*args, **kwargs)
+
 
 class UserManager(BaseUserManager["User"]):
     """Create people by e-mail address."""
@@ -152,6 +157,11 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
         self.email = self.email.lower()
         super().save(*args, **kwargs)
 
+    @hub_scope()
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the person with their memberships of all tenants, and take their name off what they made there."""
+        return super().delete(*args, **kwargs)
+
     @property
     def is_staff(self) -> bool:
         """Tell Django's admin that this person may try; the membership decides."""
@@ -159,7 +169,13 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
 
 
 class TenantModel(Audited):
-    """Base of everything that a tenant owns: carries the tenant, and is queried inside `tenant_scope` only."""
+    """Base of everything that a tenant owns: carries the tenant, and is queried inside `tenant_scope` only.
+
+    The database keeps its rows behind a wall (`tiktok_hub.tenancy.wall`); with `append_only` it changes and deletes
+    none of them, whoever asks.
+    """
+
+    append_only: ClassVar[bool] = False
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, editable=False, related_name="+")
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tiktok_hub.hub.broker import BrokerError
@@ -38,7 +39,7 @@ class Command(BaseCommand):
                     temporary=options["temporary"],
                 )
             )
-        except (PortError, HubRunningError, BrokerError) as error:
+        except (PortError, HubRunningError, BrokerError, ImproperlyConfigured) as error:
             raise CommandError(str(error), returncode=2) from None
         if status:
             raise SystemExit(status)
