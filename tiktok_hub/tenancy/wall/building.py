@@ -42,9 +42,11 @@ def wall_put_up(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
     connection = connections[using]
     vendor = _vendor(connection)
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        for table in vendor.lacking(cursor, tables(connection)):
+        lacking = vendor.lacking(cursor, tables(connection))
+        for table in lacking:
             vendor.put_up(cursor, table)
-            logger.info("the wall between tenants was put up around %s", table.name)
+    if lacking:
+        logger.info("the wall between tenants was put up around %s", ", ".join(table.name for table in lacking))
 
 
 def _vendor(connection: BaseDatabaseWrapper) -> Any:

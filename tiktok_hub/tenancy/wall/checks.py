@@ -60,4 +60,4 @@ def database_require(*, wall: bool = True) -> None:
         found += wall_check(databases=[DEFAULT_DB_ALIAS])
     errors = [message for message in found if message.level >= Error("").level]
     if errors:
-        raise ImproperlyConfigured("\n".join(str(message) for message in errors))
+        raise ImproperlyConfigured("\n".join(f"{error.msg} {error.hint} ({error.id})" for error in errors))
