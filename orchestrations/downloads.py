@@ -9,6 +9,7 @@ from orchestrations.models import Audience, Run
 from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING, run_issues_csv
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
+from tiktok_hub.spreadsheets import csv_response
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -20,20 +21,13 @@ def run_issues_response(run: Run, asked: Sequence[str] = ()) -> StreamingHttpRes
     audit_record(Action.RUN_DOWNLOADED, run)
     levels = [level for level in asked if level in CSV_LEVELS]
     name = f"run-{run.pk}-{'-'.join(levels) or 'issues'}.csv"
-    return _csv(name, run.tenant, lambda: run_issues_csv(run, levels or list(CSV_LEVELS)))
+    return csv_response(_inside(run.tenant, lambda: run_issues_csv(run, levels or list(CSV_LEVELS))), name)
 
 
 def audience_response(audience: Audience) -> StreamingHttpResponse:
     """Return the digests that TikTok was told of an audience."""
     audit_record(Action.AUDIENCE_DOWNLOADED, audience)
-    return _csv(f"audience-{audience.pk}.csv", audience.tenant, lambda: audience_export(audience))
-
-
-def _csv(name: str, tenant: Tenant, lines: Callable[[], Iterator[str]]) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_inside(tenant, lines), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return csv_response(_inside(audience.tenant, lambda: audience_export(audience)), f"audience-{audience.pk}.csv")
 
 
 def _inside(tenant: Tenant, lines: Callable[[], Iterator[str]]) -> Iterator[str]:

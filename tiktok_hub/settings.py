@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "tiktok_hub.acting.ActingMiddleware",
     "tiktok_hub.api.middleware.ApiKeyMiddleware",
     "tiktok_hub.tenancy.middleware.TenantMiddleware",
+    "tiktok_hub.uploads.BodyLimitMiddleware",
 ]
 
 ROOT_URLCONF = "tiktok_hub.urls"
@@ -143,7 +144,9 @@ STORAGES = {
 }
 if DEBUG:
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = HUB_DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)

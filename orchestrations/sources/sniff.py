@@ -6,6 +6,7 @@ Everything streams: an upload may be larger than memory, and a small gzip may ho
 import codecs
 import gzip
 import itertools
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from orchestrations.sources.base import DatasetError
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 18
+MARKUP = re.compile(rb"<[!?/a-zA-Z]")
 TABLES = "Upload CSV, TSV, Parquet or JSON lines; each may be compressed with gzip."
 
 GZIP = b"\x1f\x8b"
@@ -36,10 +38,19 @@ STRANGERS = (
     (b"Obj\x01", "an Avro file", TABLES),
     (b"ORC", "an ORC file", TABLES),
     (b"ARROW1", "an Arrow file", "Write it as Parquet."),
+    (b"\x7fELF", "a program", TABLES),
+    (b"MZ\x90", "a program", TABLES),
+    (b"\xcf\xfa\xed\xfe", "a program", TABLES),
+    (b"\xca\xfe\xba\xbe", "a program", TABLES),
+    (b"#!", "a script", TABLES),
+    (b"GIF8", "a picture", TABLES),
+    (b"{\\rtf", "a text document", "Save the table as CSV and upload that."),
     (b"%PDF", "a PDF document", TABLES),
     (b"\x89PNG", "a picture", TABLES),
     (b"\xff\xd8\xff", "a picture", TABLES),
 )
+# Beginnings that are words as well: `PARENT_ID,…` is a table's header.
+WORDS = (b"PARE", b"ORC", b"BZh", b"GIF8")
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -123,11 +134,11 @@ def _copied(source: Path, target: Path, max_bytes: int) -> Path:
 
 def _stranger_check(head: bytes) -> None:
     """Refuse known formats that are no tables of ours, by name."""
+    binary = any(byte < 9 or 13 < byte < 32 for byte in head[:1024])  # noqa: PLR2004 - control characters
     for magic, what, hint in STRANGERS:
-        if head.startswith(magic):
+        if head.startswith(magic) and (binary or magic not in WORDS):
             raise DatasetError(f"The file is {what}.", hint)
-    start = head[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+    if MARKUP.match(head[:200].lstrip(b"\xef\xbb\xbf \t\r\n")):
         raise DatasetError("The file is a web page or XML.", TABLES)
 
 

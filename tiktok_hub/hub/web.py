@@ -24,6 +24,9 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True, help="number of the listening socket that we inherit")
     parser.add_argument("--threads", type=int, default=8)
     arguments = parser.parse_args()
+    from django.conf import settings
+
+    from tiktok_hub.uploads import FORM_BYTES
     from tiktok_hub.wsgi import application
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
@@ -34,6 +37,7 @@ def main() -> None:
         sockets=[listener],
         threads=arguments.threads,
         ident="tiktok_hub",
+        max_request_body_size=settings.HUB_UPLOAD_MAX_BYTES + FORM_BYTES,
         clear_untrusted_proxy_headers=False,
     )
 

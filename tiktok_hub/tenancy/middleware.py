@@ -12,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import get_script_prefix, set_script_prefix
+from django.utils.http import escape_leading_slashes
 
 from tiktok_hub.tenancy.backends import membership_of
 from tiktok_hub.tenancy.models import RESERVED_SLUGS, Membership, Tenant
@@ -42,7 +43,7 @@ class TenantMiddleware:
             request.urlconf = "tiktok_hub.tenancy.nowhere"
             return self.get_response(request)
         if not slash:
-            return HttpResponse(status=301, headers={"Location": f"{request.path}/"})
+            return HttpResponse(status=301, headers={"Location": escape_leading_slashes(f"{request.path}/")})
         return self.open(request, membership, f"/{rest}")
 
     def membership(self, request: HttpRequest, slug: str) -> Membership | None:
