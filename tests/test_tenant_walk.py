@@ -18,6 +18,7 @@ from destinations.models import Credential, CredentialLink, Destination
 from orchestrations.choices import QueryStatus
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from tiktok_hub.api.models import ApiKey
+from tiktok_hub.people.models import Invitation
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Membership, Tenant, TenantModel
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -53,10 +54,15 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
             inputs={"plugin": "tiktok-ads-events", "settings": {}},
         )  # fmt: skip
         batch = Batch.objects.create(**own, run=run, number=1, events=1, message=marker)
+        invitation = Invitation.objects.create(
+            **own, email=f"{marker}-i@brand.example", token_hash=marker, expires_at=timezone.now() + timedelta(days=1)
+        )
         audience = Audience.objects.create(**own, name=f"{marker}-a", advertiser_id="1", transport="streaming")
         RunAudience.objects.create(**own, run=run, audience=audience, number=1)
         key = ApiKey.objects.create(**own, name=f"{marker}-k", user=user, start="hub_", digest=f"{marker}-digest")
-    things = (member, credential, link, destination, dataset, query, orchestration, run, batch, audience, key)
+    things = (
+        member, credential, link, destination, dataset, query, orchestration, run, batch, audience, key, invitation
+    )  # fmt: skip
     return {type(thing): thing for thing in things}
 
 

@@ -33,10 +33,17 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "csp",
+    "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "tiktok_hub",
     "tiktok_hub.tenancy",
     "tiktok_hub.audit",
     "tiktok_hub.api",
+    "tiktok_hub.people",
     "destinations",
     "orchestrations",
     "tiktok_hub.sandboxes",
@@ -50,13 +57,17 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tiktok_hub.people.middleware.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tiktok_hub.acting.ActingMiddleware",
     "tiktok_hub.api.middleware.ApiKeyMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "tiktok_hub.tenancy.middleware.TenantMiddleware",
+    "tiktok_hub.people.middleware.DoorMiddleware",
     "tiktok_hub.uploads.BodyLimitMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "tiktok_hub.urls"
@@ -73,6 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tiktok_hub.people.pages.theme_for_allauth",
             ],
         },
     },
@@ -154,13 +166,51 @@ HUB_UPLOAD_MAX_BYTES = env.int("HUB_UPLOAD_MAX_BYTES", default=2 * 1024**3)
 
 # People
 AUTH_USER_MODEL = "tenancy.User"
-AUTHENTICATION_BACKENDS = ["tiktok_hub.tenancy.backends.PolicyBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "tiktok_hub.tenancy.backends.PolicyBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
+SESSION_COOKIE_AGE = int(env.float("HUB_SESSION_HOURS", default=12.0) * 3600)
+SESSION_SAVE_EVERY_REQUEST = False
+PASSWORD_RESET_TIMEOUT = 3600
+HUB_INVITATION_DAYS = env.float("HUB_INVITATION_DAYS", default=7.0)
+
+# Too many failures: axes counts them in the database, so that all web processes know.
+HUB_LOGIN_FAILURES = env.int("HUB_LOGIN_FAILURES", default=10)
+AXES_FAILURE_LIMIT = HUB_LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=env.float("HUB_LOGIN_COOLOFF_MINUTES", default=15.0))
+AXES_HANDLER = "tiktok_hub.people.lockout.LockoutHandler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_LOCKOUT_CALLABLE = "tiktok_hub.people.lockout.lockout_response"
+AXES_USERNAME_CALLABLE = "tiktok_hub.people.lockout.name_digest"
+AXES_CLIENT_IP_CALLABLE = "tiktok_hub.acting.client_ip"
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# Second factors and single sign-on: allauth's machinery behind the hub's own pages. Nobody signs up by themselves.
+ACCOUNT_ADAPTER = "tiktok_hub.people.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+ACCOUNT_RATE_LIMITS = False
+MFA_ADAPTER = "tiktok_hub.people.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "tiktok_hub"
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 
 # Web
 STATIC_URL = "/static/"
@@ -251,6 +301,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"axes": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
 

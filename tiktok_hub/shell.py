@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from django.contrib.auth.views import LogoutView, redirect_to_login
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
@@ -48,6 +48,10 @@ class HubSite(UnfoldAdminSite):  # type: ignore[misc]
         """Log out and go back to the hub's one log-in page."""
         return LogoutView.as_view(next_page=root_url("login/"))(request)
 
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Send people to the hub's one page for it."""
+        return HttpResponseRedirect(root_url("account/password/"))
+
 
 class TenantSite(HubSite):
     """The pages of one tenant."""
@@ -73,8 +77,9 @@ class PlatformSite(HubSite):
     index_title = "Platform"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Let platform superusers in."""
-        return request.user.is_active and request.user.is_superuser
+        """Let platform superusers in, who proved themselves to the hub and not to a tenant's identity provider."""
+        user = request.user
+        return isinstance(user, User) and user.is_active and user.is_superuser and user.confined_to is None
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Make the pages not exist for people who are logged in and no superusers."""
@@ -117,13 +122,13 @@ def permitted(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _item(title: str, icon: str, model: str) -> NavigationItem:
+def _item(title: str, icon: str, model: str, permission: str = "") -> NavigationItem:
     app, name = model.split(".")
     return {
         "title": title,
         "icon": icon,
         "link": reverse(f"admin:{app}_{name}_changelist"),
-        "permission": permitted(f"{app}.view_{name}"),
+        "permission": permitted(permission or f"{app}.view_{name}"),
     }
 
 
@@ -170,6 +175,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item("Members", "group", "tenancy.membership"),
                 _item("API keys", "vpn_key", "api.apikey"),
+                _item("Invitations", "mail", "people.invitation", "tenancy.view_membership"),
             ],
         },
     ]
@@ -195,6 +201,7 @@ def tenant_switcher(request: HttpRequest) -> list[dict[str, str]]:
         {"title": tenant.name, "icon": "check" if tenant == here else "apartment", "link": root_url(f"{tenant.slug}/")}
         for tenant in tenants_of(user)
     ]
+    items.append({"title": "Your account", "icon": "person", "link": root_url("account/")})
     if user.is_superuser:
         items.append({"title": "Platform", "icon": "settings", "link": root_url("platform/")})
     return items
@@ -205,7 +212,8 @@ def tenants_of(user: User) -> models.QuerySet[Tenant]:
 
     The one question that spans tenants.
     """
-    if user.is_superuser:
+    if user.is_superuser and user.confined_to is None:
         return Tenant.objects.all()
     with hub_scope():
-        return Tenant.objects.filter(pk__in=list(Membership.objects.filter(user=user).values_list("tenant", flat=True)))
+        held = set(Membership.objects.filter(user=user).values_list("tenant", flat=True))
+    return Tenant.objects.filter(pk__in=held if user.confined_to is None else held & user.confined_to)

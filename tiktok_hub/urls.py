@@ -8,10 +8,9 @@ from tiktok_hub.shell import platform_site
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("login/", views.LoginView.as_view(), name="login"),
-    path("logout/", views.LogoutView.as_view(), name="logout"),
     path("healthz", views.healthz, name="healthz"),
     path("platform/", platform_site.urls),
     path("api/v1/", api.urls),
+    path("", include("tiktok_hub.people.urls")),
     path("", include("destinations.urls")),
 ]

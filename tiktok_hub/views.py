@@ -1,36 +1,14 @@
-"""Pages outside of any tenant: log-in, choice of a tenant, health."""
+"""Pages outside of any tenant: choice of a tenant, health; those of log-in and account are in tiktok_hub.people."""
 
 from typing import cast
 
-from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from unfold.forms import AuthenticationForm
 
 from tiktok_hub.shell import platform_site, tenants_of
 from tiktok_hub.tenancy.models import User
-
-
-class LoginView(auth_views.LoginView):
-    """The one log-in page, in the theme's look."""
-
-    template_name = "admin/login.html"
-    form_class = AuthenticationForm
-    redirect_authenticated_user = True
-    extra_context = {"title": "Log in", "site_title": "tiktok_hub", "site_header": "tiktok_hub"}  # noqa: RUF012
-
-    def get_context_data(self, **kwargs: object) -> dict[str, object]:
-        """Add what the theme's base page reads."""
-        theme = platform_site.each_context(self.request)
-        return {**theme, **super().get_context_data(**kwargs), "app_path": self.request.get_full_path()}
-
-
-class LogoutView(auth_views.LogoutView):
-    """Log out and go back to the log-in page."""
-
-    next_page = "login"
 
 
 @login_required

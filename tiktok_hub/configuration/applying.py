@@ -17,11 +17,15 @@ from orchestrations.scheduling import Wish, schedule_save
 from orchestrations.services import orchestration_delete
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
+from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem
 from tiktok_hub.configuration.state import settings_revealed
 from tiktok_hub.crypto import Secret
-from tiktok_hub.tenancy.choices import Option, Policy
+from tiktok_hub.tenancy.administration import administrators, administrators_lock
+from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import tenant_scope
+
+LAST = "Nobody would be left who administers the tenant: keep a Datagrid Administrator who is active."
 
 
 def plans_apply(
@@ -70,11 +74,15 @@ class Applier:
                 setattr(self.tenant, name, value)
             self.tenant.save()
         with tenant_scope(self.tenant):
+            administrators_lock(self.tenant)
+            administered = administrators().exists()
             for change in plan.difference.changes:
                 if change.removed:
                     item_remove(change)
                 elif change.section in self.writers:
                     self.writers[change.section](change, dict(plan.wanted[change.section][change.name]))
+            if administered and not administrators().exists():
+                raise ConfigurationInvalidError([Problem(plan.document.tenant.place, "users", LAST)])
             self._columns_refresh()
 
     def _user(self, change: Change, fields: dict[str, Any]) -> None:
@@ -147,7 +155,7 @@ class Applier:
 
     def _somebody(self) -> User | None:
         """Return in whose name schedules of a file run: the tenant's first administrator, as for commands."""
-        rows = Membership.objects.filter(policy=Policy.ADMINISTRATOR, user__is_active=True).select_related("user")
+        rows = administrators().select_related("user")
         first = rows.order_by("restrict_pii", "pk").first()
         return first.user if first else None
 

@@ -3,26 +3,38 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from tiktok_hub.admin import TenantModelAdmin
 from tiktok_hub.shell import platform_site, tenant_site
-from tiktok_hub.tenancy.choices import Policy
-from tiktok_hub.tenancy.forms import MembershipForm, UserForm, membership_is_last_administrator
+from tiktok_hub.tenancy.administration import (
+    AdministrationError,
+    membership_remove_check,
+    user_leaving_check,
+)
+from tiktok_hub.tenancy.backends import membership_of
+from tiktok_hub.tenancy.choices import Option, Policy
+from tiktok_hub.tenancy.forms import MembershipForm, UserForm, option_fieldsets
 from tiktok_hub.tenancy.models import Membership, Tenant, User
-from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
+from tiktok_hub.tenancy.scope import current_tenant, hub_scope, tenant_scope
 
 
 @admin.register(Membership, site=tenant_site)
 class MembershipAdmin(TenantModelAdmin):
-    """Who belongs to the tenant, and as what."""
+    """Who belongs to the tenant, and as what; somebody new is invited."""
 
     form = MembershipForm
-    fields = ("email", "policy", "restrict_pii")
-    list_display = ("user", "email", "policy", "restrict_pii")
+    readonly_fields = ("user", "email")
+    list_display = ("user", "email", "policy", "option_names")
     list_select_related = ("user",)
+    list_filter = ("policy",)
     search_fields = ("user__email", "user__name")
 
     @admin.display(description="E-mail", ordering="user__email")
@@ -30,19 +42,63 @@ class MembershipAdmin(TenantModelAdmin):
         """Return the person's address."""
         return membership.user.email
 
+    @admin.display(description="Options")
+    def option_names(self, membership: Membership) -> str:
+        """Return the options in words."""
+        return ", ".join(str(option.label) for option in Option if option in membership.options) or "–"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Membership | None = None) -> Any:
+        """Put the options into two groups."""
+        return [(None, {"fields": ["user", "email", "policy"]}), *option_fieldsets()]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Tell the form who changes what."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.giver = giver_of(request)
+        return form
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
+        """Lead to the invitation: nobody becomes a member without saying so."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return redirect(reverse("admin:people_invitation_add"))
+
     def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        """Keep the last administrator."""
-        if obj is not None and membership_is_last_administrator(obj):
+        """Keep the last administrator, oneself, and those who may do more."""
+        allowed = bool(super().has_delete_permission(request, obj))
+        if obj is None or not allowed:
+            return allowed
+        try:
+            with transaction.atomic():
+                membership_remove_check(giver=giver_of(request), stored=obj)
+        except AdministrationError:
             return False
-        return bool(super().has_delete_permission(request, obj))
+        return True
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        """End a membership, having looked again while nobody else can change who administers."""
+        with transaction.atomic():
+            try:
+                membership_remove_check(giver=giver_of(request), stored=obj)
+            except AdministrationError as error:
+                raise PermissionDenied(str(error)) from None
+            obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        """Remove several members, never the last administrator."""
+        """End several memberships, leaving out what the rules keep."""
         for membership in queryset:
-            if membership_is_last_administrator(membership):
-                messages.error(request, f"{membership.user} is the last Datagrid Administrator and stays.")
-            else:
-                membership.delete()
+            with transaction.atomic():
+                try:
+                    membership_remove_check(giver=giver_of(request), stored=membership)
+                except AdministrationError as error:
+                    messages.error(request, str(error))
+                else:
+                    membership.delete()
+
+
+def giver_of(request: HttpRequest) -> Membership | None:
+    """Return the membership of whoever administers users in this request."""
+    return membership_of(request.user, current_tenant())
 
 
 class PlatformAdmin(ModelAdmin):  # type: ignore[misc]
@@ -88,3 +144,37 @@ class UserAdmin(PlatformAdmin):
     fields = ("email", "name", "password", "is_active", "is_superuser")
     list_display = ("email", "name", "is_active", "is_superuser", "last_login")
     search_fields = ("email", "name")
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Keep whoever is the last administrator of a tenant."""
+        allowed = bool(super().has_delete_permission(request, obj))
+        return allowed and (obj is None or _may_leave(obj))
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """Delete somebody, having looked again while nobody else can change who administers."""
+        with transaction.atomic(), hub_scope():
+            try:
+                user_leaving_check(obj)
+            except AdministrationError as error:
+                raise PermissionDenied(str(error)) from None
+            obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Delete several people, leaving out the last administrators of tenants."""
+        for user in queryset:
+            with transaction.atomic(), hub_scope():
+                try:
+                    user_leaving_check(user)
+                except AdministrationError as error:
+                    messages.error(request, str(error))
+                else:
+                    user.delete()
+
+
+def _may_leave(user: User) -> bool:
+    try:
+        with transaction.atomic():
+            user_leaving_check(user)
+    except AdministrationError:
+        return False
+    return True

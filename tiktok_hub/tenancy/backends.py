@@ -15,8 +15,13 @@ AnyUser = AbstractBaseUser | AnonymousUser
 
 
 def membership_of(user: AnyUser, tenant: Tenant | None) -> Membership | None:
-    """Return the user's membership of the tenant; a platform superuser counts as its administrator (not saved)."""
+    """Return the user's membership of the tenant; a platform superuser counts as its administrator (not saved).
+
+    A session that single sign-on opened belongs nowhere but to the tenant whose identity provider vouched for it.
+    """
     if tenant is None or not isinstance(user, User) or not user.is_active:
+        return None
+    if user.confined_to is not None and tenant.pk not in user.confined_to:
         return None
     known: dict[int, Membership | None] = user.__dict__.setdefault("_memberships", {})
     if tenant.pk not in known:

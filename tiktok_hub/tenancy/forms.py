@@ -1,61 +1,67 @@
 """Forms for members, people and tenants."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget
+from django.forms.models import fields_for_model
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
 
-from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.administration import (
+    AdministrationError,
+    membership_change_check,
+    user_leaving_check,
+)
+from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, User
+
+RESTRICTING = tuple(option.value for option in Option if option.value.startswith("restrict_"))
+ALLOWING = tuple(option.value for option in Option if option.value.startswith("allow_"))
+
+
+def option_fieldsets() -> list[tuple[str | None, dict[str, Any]]]:
+    """Return the options in two groups, as fieldsets of an admin page."""
+    return [("Restrict", {"fields": RESTRICTING}), ("Allow", {"fields": ALLOWING})]
+
+
+def options_chosen(cleaned: dict[str, Any]) -> frozenset[Option]:
+    """Return the options that a form has ticked."""
+    return frozenset(option for option in Option if cleaned.get(option.value))
+
+
+class OptionFields(forms.Form):
+    """The options of a membership as tick boxes, for forms that are about something else than a membership."""
+
+    vars().update(
+        fields_for_model(
+            Membership,
+            [option.value for option in Option],
+            widgets={option.value: UnfoldBooleanWidget() for option in Option},
+        )
+    )
 
 
 class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Add somebody by e-mail address, or change what they may do."""
+    """Change what a member may do; `giver` is the membership of who does."""
 
-    email = forms.EmailField(
-        label="E-mail",
-        widget=UnfoldAdminEmailInputWidget(),
-        help_text="Somebody known here is added; somebody new is created and needs a password from the platform.",
-    )
+    giver: ClassVar[Membership | None] = None
 
     class Meta:
         model = Membership
-        fields = ("policy", "restrict_pii")
+        fields = ("policy", *RESTRICTING, *ALLOWING)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["email"].initial = self.instance.user.email
-            self.fields["email"].disabled = True
-
-    def clean_email(self) -> str:
-        """Refuse somebody who is a member already."""
-        email = str(self.cleaned_data["email"]).lower()
-        if not self.instance.pk and Membership.objects.filter(user__email=email).exists():
-            raise forms.ValidationError(f"{email} is a member of this tenant already.")
-        return email
-
-    def clean_policy(self) -> str:
-        """Keep at least one administrator."""
-        policy = str(self.cleaned_data["policy"])
-        if self.instance.pk and policy != Policy.ADMINISTRATOR and membership_is_last_administrator(self.instance):
-            raise forms.ValidationError("This is the last Datagrid Administrator. Make somebody else one first.")
-        return policy
-
-    def save(self, commit: bool = True) -> Membership:
-        """Find or create the person."""
-        if not self.instance.pk:
-            email = self.cleaned_data["email"]
-            self.instance.user = User.objects.filter(email=email).first() or User.objects.create_user(email)
-        return super().save(commit)
-
-
-def membership_is_last_administrator(membership: Membership) -> bool:
-    """Say whether nobody else administers the membership's tenant."""
-    administrators = Membership.objects.filter(policy=Policy.ADMINISTRATOR, user__is_active=True)
-    stored = administrators.filter(pk=membership.pk).exists()
-    return stored and not administrators.exclude(pk=membership.pk).exists()
+    def clean(self) -> dict[str, Any]:
+        """Hold the change to the rules of user administration."""
+        cleaned = super().clean() or {}
+        if "policy" in cleaned:
+            stored = Membership.objects.select_related("user", "tenant").get(pk=self.instance.pk)
+            try:
+                membership_change_check(
+                    giver=self.giver, stored=stored, policy=cleaned["policy"], options=options_chosen(cleaned)
+                )
+            except AdministrationError as error:
+                self.add_error("policy" if cleaned["policy"] != stored.policy else None, str(error))
+        return cleaned
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -79,6 +85,16 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
         if password:
             validate_password(password, self.instance)
         return password
+
+    def clean_is_active(self) -> bool:
+        """Keep whoever is the last administrator of a tenant."""
+        active = bool(self.cleaned_data["is_active"])
+        if self.instance.pk and not active and User.objects.filter(pk=self.instance.pk, is_active=True).exists():
+            try:
+                user_leaving_check(self.instance)
+            except AdministrationError as error:
+                raise forms.ValidationError(str(error)) from None
+        return active
 
     def save(self, commit: bool = True) -> User:
         """Set the password when one was typed."""

@@ -16,8 +16,8 @@ from tiktok_hub.tenancy.scope import current_tenant, hub_scope
 
 # First URL segments that belong to the hub itself.
 RESERVED_SLUGS = frozenset(
-    {"accounts", "admin", "api", "authorize", "health", "healthz", "login", "logout", "media", "metrics", "oauth"}
-    | {"platform", "readyz", "static"}
+    {"account", "accounts", "admin", "api", "authorize", "health", "healthz", "invitation", "login", "logout", "media"}
+    | {"metrics", "oauth", "platform", "readyz", "sso", "static"}
 )
 
 
@@ -138,6 +138,9 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField("active", default=True, help_text="Untick instead of deleting somebody.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    # The ids of the only tenants that the session of a request is good for (tiktok_hub.people.sessions); None: all.
+    confined_to: frozenset[int] | None = None
 
     objects: ClassVar[UserManager] = UserManager()
 

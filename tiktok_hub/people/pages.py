@@ -1,0 +1,36 @@
+"""Render pages outside of any tenant in the theme: a narrow card for strangers, the whole frame for people inside."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from tiktok_hub.shell import platform_site, root_url
+
+
+def theme(request: HttpRequest) -> dict[str, Any]:
+    """Return what the theme's base pages read, without a tenant's or the platform's side bar."""
+    return {**platform_site.each_context(request), "site_title": "tiktok_hub", "site_header": "tiktok_hub"}
+
+
+def page(request: HttpRequest, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    """Render a page outside of any tenant."""
+    return render(request, template, {**theme(request), **context}, status=status)
+
+
+def theme_for_allauth(request: HttpRequest) -> dict[str, Any]:
+    """Give the pages of allauth, which know nothing of the theme, what it reads (a context processor)."""
+    match = getattr(request, "resolver_match", None)
+    name = str(match.url_name or "") if match else ""
+    return theme(request) if name.startswith(("mfa_", "account_")) else {}
+
+
+def site_origin(request: HttpRequest) -> str:
+    """Return where this installation is reached, without a path: what the operator says, else the request's host."""
+    return settings.HUB_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+
+
+def site_address(request: HttpRequest) -> str:
+    """Return where this installation is reached, with the server's own prefix and without a slash at the end."""
+    return f"{site_origin(request)}{root_url()}".rstrip("/")

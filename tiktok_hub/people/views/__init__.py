@@ -1,0 +1,1 @@
+"""Pages outside of any tenant about people: log-in, account, invitations, single sign-on."""
