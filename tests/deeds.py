@@ -48,6 +48,14 @@ DEEDS: list[Deed] = [
     *_crud("api.apikey", "view add"),
     *_pages("api.change_apikey", "POST <id>/revoke/"),
     *_crud("tenancy.membership", "view add change delete"),
+    *(
+        Deed(f"tenancy.{action}_membership", method, f"people/invitation/{page}")
+        for action, method, page in (
+            ("view", "GET", ""), ("view", "GET", "<id>/change/"), ("view", "GET", "<id>/history/"),
+            ("add", "GET", "add/"), ("add", "POST", "add/"),
+            ("change", "POST", "<id>/resend/"), ("change", "POST", "<id>/withdraw/"),
+        )
+    ),
     *_crud("destinations.credential", "view add change delete"),
     *_pages("destinations.view_credential", "GET <id>/live/"),
     *_pages(
@@ -93,6 +101,7 @@ OPEN = {
     "", "(?P<url>.*)$", "^(?P<app_label>…)/$", "autocomplete/", "jsi18n/", "login/", "logout/", "search/",
     "password_change/", "password_change/done/", "r/<content_type>/<id>/",
     "api/apikey/<id>/delete/",
+    "people/invitation/<id>/delete/",
     *(f"orchestrations/{name}/{page}" for name in ("run", "audience") for page in ("add/", "<id>/delete/")),
 }  # fmt: skip
 # Permissions that open no page of their own: what they change is seen on others.

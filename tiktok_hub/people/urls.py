@@ -6,8 +6,8 @@ from django.urls import include, path
 from tiktok_hub.people.views import account, invitations, login
 
 urlpatterns = [
-    path("login/", login.login, name="login"),
-    path("login/", login.login, name="account_login"),
+    path("login/", login.LoginView.as_view(), name="login"),
+    path("login/", login.LoginView.as_view(), name="account_login"),
     path("login/factor/", login.SecondFactorView.as_view(), name="mfa_authenticate"),
     path("login/forgotten/", login.forgotten, name="password_reset"),
     path("login/forgotten/sent/", login.ForgottenDoneView.as_view(), name="password_reset_done"),

@@ -6,13 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
-
-
-@pytest.fixture(autouse=True)
-def _nobody_was_here():
-    """Forget how often this place has asked."""
-    cache.clear()
 
 
 class Mailbox:

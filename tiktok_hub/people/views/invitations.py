@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from tiktok_hub.limits import Limit, limited
 from tiktok_hub.people.forms import RegistrationForm
 from tiktok_hub.people.invitations import (
     InvitationError,
@@ -21,7 +22,6 @@ from tiktok_hub.people.invitations import (
     invitation_open,
     invitation_register,
 )
-from tiktok_hub.people.limits import limited
 from tiktok_hub.people.models import Invitation
 from tiktok_hub.people.pages import page
 from tiktok_hub.shell import root_url
@@ -34,7 +34,7 @@ _STATUS = {InvitationProblem.UNKNOWN: 404, InvitationProblem.OTHER_PERSON: 403, 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @sensitive_post_parameters()
-@limited("invitation")
+@limited(lambda: Limit("invitation", 60, 60))
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Show an invitation to whoever holds its link, and let them take it."""
     try:

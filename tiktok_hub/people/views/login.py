@@ -1,6 +1,7 @@
 """Log in by e-mail and password, then by second factor; log out; ask for a new password."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from allauth.account.internal.flows.login import perform_login, record_authentication
 from allauth.account.models import Login
@@ -19,14 +20,16 @@ from unfold.forms import AuthenticationForm
 
 from tiktok_hub.acting import Via, acting_as, client_ip
 from tiktok_hub.audit.choices import Action
+from tiktok_hub.limits import Limit, limited
 from tiktok_hub.mail import mail_possible
 from tiktok_hub.people.forms import ForgottenForm, NewPasswordForm
 from tiktok_hub.people.journal import person_record
-from tiktok_hub.people.limits import limited
 from tiktok_hub.people.lockout import lockout_allows, lockout_forget, lockout_response
 from tiktok_hub.people.pages import site_origin, theme
 from tiktok_hub.people.posting import post_later
 from tiktok_hub.tenancy.models import User
+
+View = Callable[..., HttpResponse]
 
 
 class Themed:
@@ -134,8 +137,7 @@ class NewPasswordView(Themed, auth_views.PasswordResetConfirmView):
         return response
 
 
-login = limited("login", most=120)(LoginView.as_view())
-forgotten = limited("forgotten", most=10)(ForgottenView.as_view())
+forgotten = limited(lambda: Limit("forgotten", 20, 60))(cast("View", ForgottenView.as_view()))
 
 _MAIL = """Somebody asked for a new password for your account on tiktok_hub.
 
