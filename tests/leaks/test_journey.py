@@ -59,7 +59,7 @@ def test_no_secret_and_no_person_is_left_anywhere(journey, traces, hub, ben, cli
     caplog.set_level(logging.DEBUG)
     with broker_recorded(traces):
         runs = travel(journey, hub.url)
-        audience = explained(journey, hub.url, ben.email)
+        audience = explained(journey, hub.url, journey.membership.user.email, ben.email)
         paths = pages(runs, audience)
         journey.visit(client_of(ben), "Ben", paths)
         journey.visit_hub(hub.url, ben.email, paths)
@@ -104,10 +104,13 @@ def travel(journey: Journey, hub: str) -> list[Run]:
     return runs
 
 
-def explained(journey: Journey, hub: str, email: str) -> Audience:
+def explained(journey: Journey, hub: str, email: str, restricted: str) -> Audience:
     """Ask how values become digests: one that nobody told TikTok, and one that TikTok was told."""
     with tenant_scope(journey.tenant):
         audience = Audience.objects.get()
+    masked = journey.explain(hub, restricted, **TYPED)
+    assert "your access to personal data is restricted" in masked
+    journey.traces.add("explainer for people with restricted access", masked.replace(EXPLAINED, ""))
     page = journey.explain(hub, email, **TYPED, audience=str(audience.pk))
     assert EXPLAINED in page
     page = journey.explain(hub, email, **{**TYPED, "value": PEOPLE["e-mail"]}, audience=str(audience.pk))

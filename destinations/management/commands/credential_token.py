@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from destinations.models import Credential
 from destinations.services import credential_token_set
+from tiktok_hub.acting import Via, acting_as
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         tenant = Tenant.objects.filter(slug=options["tenant"]).first()
         if tenant is None:
             raise CommandError(f"There is no tenant “{options['tenant']}”.")
-        with tenant_scope(tenant):
+        with tenant_scope(tenant), acting_as(None, Via.COMMAND):
             credential = Credential.objects.filter(name=options["name"]).first()
             if credential is None:
                 raise CommandError(f"The tenant “{tenant.slug}” has no credential “{options['name']}”.")

@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, IntegrityError
 
+from tiktok_hub.acting import Via, acting_as
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.configuration import Change, ConfigurationInvalidError, Plan, Problem, plans_apply, plans_open
 from tiktok_hub.configuration.schema import BY_NAME
+from tiktok_hub.tenancy.models import Tenant
+from tiktok_hub.tenancy.scope import tenant_scope
 
 DESCRIPTION = """Bring tenants to what YAML files say: tenant, users, credentials, datasets, queries, destinations and
 orchestrations. Everything is checked first; a mistake anywhere leaves everything as it was. What is in a tenant but
@@ -35,7 +41,8 @@ class Command(BaseCommand):
         try:
             with plans_open([Path(name) for name in options["files"]]) as plans:
                 if not dry and any(plan.difference for plan in plans):
-                    plans_apply(plans)
+                    with acting_as(None, Via.COMMAND):
+                        plans_apply(plans, then=partial(note, plans))
         except ConfigurationInvalidError as error:
             self._refuse(error.problems, as_json=as_json)
         except IntegrityError:
@@ -56,6 +63,19 @@ class Command(BaseCommand):
                 self.stderr.write(str(problem))
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         raise CommandError(f"{count}; nothing was changed.", returncode=2)
+
+
+def note(plans: list[Plan]) -> None:
+    """Put into each tenant's audit log that a file was applied; the changes themselves stand there already."""
+    for plan in plans:
+        if plan.difference:
+            tenant = Tenant.objects.get(slug=plan.slug)
+            told = [
+                {"field": word, "old": None, "new": len(changes)}
+                for word, changes in (("added", plan.difference.added), ("changed", plan.difference.changed))
+            ]
+            with tenant_scope(tenant):
+                audit_record(Action.CONFIGURATION_APPLIED, tenant, changes=told)
 
 
 DRY, DONE = ("to add", "to change"), ("added", "changed")

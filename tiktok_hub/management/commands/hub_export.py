@@ -8,9 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from tiktok_hub.acting import Via, acting_as
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.configuration import tenant_export
 from tiktok_hub.configuration.problems import did_you_mean
 from tiktok_hub.tenancy.models import Tenant
+from tiktok_hub.tenancy.scope import tenant_scope
 
 
 class Command(BaseCommand):
@@ -48,6 +52,8 @@ def export(slug: str) -> str:
     if tenant is None:
         near = did_you_mean(slug, Tenant.objects.values_list("slug", flat=True))
         raise CommandError(f"There is no tenant “{slug}”.{near}", returncode=2)
+    with tenant_scope(tenant), acting_as(None, Via.COMMAND):
+        audit_record(Action.CONFIGURATION_EXPORTED, tenant)
     return tenant_export(tenant)
 
 
