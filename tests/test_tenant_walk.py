@@ -19,9 +19,10 @@ from orchestrations.choices import QueryStatus
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from tiktok_hub.api.models import ApiKey
 from tiktok_hub.people.models import Invitation
+from tiktok_hub.sandboxes.models import Sandbox
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Membership, Tenant, TenantModel
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 MARKER = "acme-only-marker"
 
@@ -60,9 +61,13 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         audience = Audience.objects.create(**own, name=f"{marker}-a", advertiser_id="1", transport="streaming")
         RunAudience.objects.create(**own, run=run, audience=audience, number=1)
         key = ApiKey.objects.create(**own, name=f"{marker}-k", user=user, start="hub_", digest=f"{marker}-digest")
+        with hub_scope():
+            twin = Tenant.objects.create(slug=f"{tenant.slug}-{marker}", name=f"{marker}-s", sandbox_of=tenant)
+        sandbox = Sandbox.objects.create(**own, twin=twin)
     things = (
-        member, credential, link, destination, dataset, query, orchestration, run, batch, audience, key, invitation
-    )  # fmt: skip
+        *(member, credential, link, destination, dataset, query, orchestration, run, batch, audience),
+        *(key, invitation, sandbox),
+    )
     return {type(thing): thing for thing in things}
 
 

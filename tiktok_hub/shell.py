@@ -16,7 +16,9 @@ from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from unfold.sites import UnfoldAdminSite
 
+from tiktok_hub.tenancy.backends import membership_of
 from tiktok_hub.tenancy.models import Membership, Tenant, User
+from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import current_tenant, hub_scope
 
 View = Callable[..., HttpResponseBase]
@@ -67,7 +69,8 @@ class TenantSite(HubSite):
         """Name the tenant on each page."""
         tenant = current_tenant()
         name = tenant.name if tenant else "tiktok_hub"
-        return {**super().each_context(request), "site_header": name, "site_subheader": "tiktok_hub", "tenant": tenant}
+        named = {"site_header": name, "site_subheader": "tiktok_hub", "tenant": tenant}
+        return {**super().each_context(request), **named, "sandbox_banner": sandbox_banner(request)}
 
 
 class PlatformSite(HubSite):
@@ -101,6 +104,26 @@ platform_site = PlatformSite(name="platform")
 def stylesheet(request: HttpRequest) -> str:
     """Return the address of the hub's own style sheet."""
     return static("hub/hub.css")
+
+
+def sandbox_banner(request: HttpRequest) -> dict[str, Any] | None:
+    """Return what every page of a sandbox says, with links for those who belong to production; None elsewhere."""
+    tenant = current_tenant()
+    if tenant is None or tenant.sandbox_of is None:
+        return None
+    home, membership = root_url(f"{tenant.sandbox_of.slug}/"), membership_of(request.user, tenant.sandbox_of)
+    may_compare = membership_allows(membership, "tenancy.view_sandbox")
+    return {
+        "production": tenant.sandbox_of,
+        "production_url": home if membership else "",
+        "differences_url": f"{home}sandboxes/sandbox/{tenant.pk}/" if may_compare else "",
+    }
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """Return the label beside the person's name: it marks a sandbox."""
+    tenant = current_tenant()
+    return ["Sandbox", "warning"] if tenant is not None and tenant.sandbox_of_id is not None else None
 
 
 def favicon(request: HttpRequest) -> str:
@@ -176,9 +199,21 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Members", "group", "tenancy.membership"),
                 _item("API keys", "vpn_key", "api.apikey"),
                 _item("Invitations", "mail", "people.invitation", "tenancy.view_membership"),
+                _sandboxes(),
             ],
         },
     ]
+
+
+def _sandboxes() -> NavigationItem:
+    """Return the line of sandboxes, which production alone has."""
+    allowed = permitted("tenancy.view_sandbox")
+    return {
+        "title": "Sandboxes",
+        "icon": "science",
+        "link": reverse("admin:sandboxes_sandbox_changelist"),
+        "permission": lambda request: allowed(request) and sandbox_banner(request) is None,
+    }
 
 
 def _platform_sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -198,7 +233,11 @@ def tenant_switcher(request: HttpRequest) -> list[dict[str, str]]:
         return []
     here = current_tenant()
     items = [
-        {"title": tenant.name, "icon": "check" if tenant == here else "apartment", "link": root_url(f"{tenant.slug}/")}
+        {
+            "title": f"{tenant.name} (sandbox)" if tenant.sandbox_of_id else tenant.name,
+            "icon": "check" if tenant == here else "science" if tenant.sandbox_of_id else "apartment",
+            "link": root_url(f"{tenant.slug}/"),
+        }
         for tenant in tenants_of(user)
     ]
     items.append({"title": "Your account", "icon": "person", "link": root_url("account/")})

@@ -23,7 +23,7 @@ from tiktok_hub.crypto import Secret
 from tiktok_hub.tenancy.administration import administrators, administrators_lock
 from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, Tenant, User
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 LAST = "Nobody would be left who administers the tenant: keep a Datagrid Administrator who is active."
 
@@ -72,7 +72,9 @@ class Applier:
         if plan.difference.change("tenant", plan.slug):
             for name, value in plan.wanted["tenant"][plan.slug].items():
                 setattr(self.tenant, name, value)
-            self.tenant.save()
+            # A new tenant cannot be opened yet: that it is made is the hub's own work.
+            with tenant_scope(self.tenant) if self.tenant.pk else hub_scope():
+                self.tenant.save()
         with tenant_scope(self.tenant):
             administrators_lock(self.tenant)
             administered = administrators().exists()

@@ -45,7 +45,8 @@ def _deleted(instance: Membership, **kwargs: Any) -> None:
 def _tenant_saved(instance: Tenant, raw: bool = False, **kwargs: Any) -> None:
     for sandbox in [] if raw else instance.sandboxes.exclude(require_mfa=instance.require_mfa):
         sandbox.require_mfa = instance.require_mfa
-        sandbox.save(update_fields=["require_mfa"])
+        with tenant_scope(sandbox):
+            sandbox.save(update_fields=["require_mfa"])
 
 
 def _follow(member: Membership, sandbox: Tenant) -> None:
