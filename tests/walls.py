@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 from tiktok_hub.tenancy.scope import hub_scope
 from tiktok_hub.tenancy.wall import sqlite
@@ -29,16 +30,17 @@ def log_unguarded() -> Iterator[None]:
 def flush_allowed() -> Iterator[None]:
     """Let Django empty the tables between tests that commit: the log refuses to be emptied, the wall asks for a scope.
 
-    Only the flush of this process's own connection is let through.
+    The operations' class is changed, not one connection's: a browser's event loop has a connection of its own.
     """
-    flush = connection.ops.execute_sql_flush
+    kind = type(connection.ops)
+    flush = kind.execute_sql_flush
 
-    def flush_unguarded(statements: list[str]) -> None:
+    def flush_unguarded(operations: BaseDatabaseOperations, statements: list[str]) -> None:
         with hub_scope(), transaction.atomic(), log_unguarded():
-            flush(statements)
+            flush(operations, statements)
 
-    connection.ops.execute_sql_flush = flush_unguarded
+    kind.execute_sql_flush = flush_unguarded
     try:
         yield
     finally:
-        connection.ops.execute_sql_flush = flush
+        kind.execute_sql_flush = flush

@@ -28,6 +28,8 @@ WRITING_ROLES = frozenset({"ADMIN", "OPERATOR"})
 MOST_ROLES = 5
 #: Return code for an App ID and secret that do not fit: the operator's settings, nothing about the token.
 _APP_MISMATCH = 40101
+#: Code of the ValidationError about a token that TikTok refuses.
+REFUSED = "refused"
 #: States in which runs wait, so that a check which could not be completed changes nothing.
 STOPPED = frozenset({CredentialStatus.EXPIRED, CredentialStatus.FAILED})
 
@@ -84,7 +86,7 @@ def token_look(*, credential: Credential, token: str) -> CredentialCheck:
     probe = Credential(tenant_id=credential.tenant_id, access_token=token, pasted=True)
     found = _look(probe, ids_used(credential))
     if found.alive is False:
-        raise ValidationError(f"The token was not stored. {found.problem}")
+        raise ValidationError(f"The token was not stored. {found.problem}", code=REFUSED)
     return found
 
 

@@ -6,12 +6,13 @@ from django.views.decorators.debug import sensitive_variables
 
 from destinations.choices import LinkKind
 from destinations.models import Credential, CredentialLink
-from destinations.services.credentials import token_look, token_put
+from destinations.services.credentials import REFUSED, CredentialCheck, token_look, token_put
 from destinations.services.links import AuthorizationError, LinkProblem, link_burn, link_open, link_problem_note
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
 from tiktok_hub.tenancy.scope import tenant_scope
 
+NOT_ACCEPTED = "TikTok does not accept this token. Copy it again in full, or generate a new one."
 LATER = "TikTok could not be asked about the token just now, so it was not stored. Try again in a few minutes."
 
 
@@ -25,9 +26,7 @@ def link_hand_over(*, token: str, secret: str) -> CredentialLink:
     link = link_open(token, LinkKind.SECRET)
     with tenant_scope(link.tenant):
         try:
-            found = token_look(credential=link.credential, token=secret)
-            if found.alive is None and found.error is not None:
-                raise ValidationError(LATER)
+            found = _looked(link.credential, secret)
         except ValidationError as error:
             link_problem_note(link, error.messages[0])
             raise
@@ -41,3 +40,15 @@ def link_hand_over(*, token: str, secret: str) -> CredentialLink:
             audit_record(Action.TOKEN_STORED, credential)
         link.credential = credential
     return link
+
+
+@sensitive_variables()
+def _looked(credential: Credential, secret: str) -> CredentialCheck:
+    """Ask TikTok about a token, in words for its holder; ValidationError where it is refused or nobody answers."""
+    try:
+        found = token_look(credential=credential, token=secret)
+    except ValidationError as error:
+        raise (ValidationError(NOT_ACCEPTED) if error.code == REFUSED else error) from None
+    if found.alive is None and found.error is not None:
+        raise ValidationError(LATER)
+    return found

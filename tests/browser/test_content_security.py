@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
+from destinations.choices import LinkKind
 from destinations.models import Credential
 from destinations.services import link_create
 from tests.test_tenant_walk import things_make
@@ -68,6 +69,20 @@ def test_the_authorization_goes_to_tiktok_and_back_under_a_strict_policy(
     page.get_by_role("button", name="Continue to TikTok").click()
     page.get_by_role("button", name="Authorize").click()
     expect(page.get_by_text("TikTok is connected")).to_be_visible()
+
+
+def test_a_token_is_handed_over_under_a_strict_policy(live_server, page, refusals, emulator, acme, ada):
+    with tenant_scope(acme):
+        credential = Credential.objects.create(tenant=acme, name="ads", type="tiktok")
+        _, address = link_create(credential=credential, by=ada, kind=LinkKind.SECRET, site_url=live_server.url)
+    assert not any(word in visit(page, address) for word in UNSAFE)
+    page.get_by_label("Access token").fill("not a token")
+    page.get_by_role("button", name="Hand over the token").click()
+    expect(page.get_by_role("alert")).to_contain_text("That is no TikTok access token")
+    expect(page.get_by_label("Access token")).to_have_value("")
+    page.get_by_label("Access token").fill("emulator-token-acme")
+    page.get_by_role("button", name="Hand over the token").click()
+    expect(page.get_by_text("The token is stored")).to_be_visible()
 
 
 def pages(everything: dict[type, object]) -> Iterator[str]:
