@@ -211,6 +211,10 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_TOTP_ISSUER = "tiktok_hub"
 MFA_TOTP_TOLERANCE = 1
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "tiktok_hub.people.factors.CodeForm",
+    "reauthenticate": "tiktok_hub.people.factors.ConfirmCodeForm",
+}
 
 # Web
 STATIC_URL = "/static/"

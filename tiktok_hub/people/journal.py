@@ -11,6 +11,7 @@ from allauth.mfa.models import Authenticator
 from axes.signals import user_locked_out
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
+from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 
 from tiktok_hub.acting import Via, acting, acting_as, client_ip
@@ -28,9 +29,8 @@ def listen() -> None:
     user_login_failed.connect(_failed, dispatch_uid="people-login-failed")
     user_locked_out.connect(_locked, dispatch_uid="people-locked-out")
     mfa_signals.authentication_failed.connect(_factor_failed, dispatch_uid="people-factor-failed")
-    mfa_signals.authenticator_added.connect(_factor_added, dispatch_uid="people-factor-added")
-    mfa_signals.authenticator_reset.connect(_factor_added, dispatch_uid="people-factor-reset")
-    mfa_signals.authenticator_removed.connect(_factor_removed, dispatch_uid="people-factor-removed")
+    post_save.connect(_factor_saved, sender=Authenticator, dispatch_uid="people-factor-saved")
+    post_delete.connect(_factor_removed, sender=Authenticator, dispatch_uid="people-factor-removed")
 
 
 def person_record(action: Action, user: User, *, by: User | None = None, changes: tuple[Change, ...] = ()) -> None:
@@ -89,20 +89,20 @@ def _factor_failed(sender: object, user: User, request: HttpRequest, **kwargs: A
     lockout_count(request, user)
 
 
-def _factor_added(sender: object, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
-    factor_record(Action.FACTOR_ADDED, user, authenticator)
+def _factor_saved(sender: object, instance: Authenticator, created: bool, **kwargs: Any) -> None:
+    if created:
+        _factor(Action.FACTOR_ADDED, instance)
 
 
-def _factor_removed(sender: object, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
-    factor_record(Action.FACTOR_REMOVED, user, authenticator)
+def _factor_removed(sender: object, instance: Authenticator, **kwargs: Any) -> None:
+    _factor(Action.FACTOR_REMOVED, instance)
 
 
-def factor_record(action: Action, user: User, authenticator: Authenticator, *, by: User | None = None) -> None:
-    """Note that a second factor came or went."""
+def _factor(action: Action, authenticator: Authenticator) -> None:
     kind = str(Authenticator.Type(authenticator.type).label)
     removed = action == Action.FACTOR_REMOVED
     change = {"field": "factor", "old": kind if removed else None, "new": None if removed else kind}
-    person_record(action, user, by=by, changes=(change,))
+    person_record(action, authenticator.user, by=acting().user, changes=(change,))
 
 
 def _at(request: HttpRequest | None, user: User | None) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from tiktok_hub.acting import Via, acting
 from tiktok_hub.people.doors import door_answer
 from tiktok_hub.people.pages import page
 from tiktok_hub.people.sessions import session_read
@@ -41,12 +42,16 @@ class SessionMiddleware:
 
 
 class DoorMiddleware:
-    """Ask at a tenant's door for what the tenant asks of its members: a second factor, or its single sign-on."""
+    """Ask at a tenant's door for what the tenant asks of its members: a second factor, or its single sign-on.
+
+    Programs with a key of their own are let through: a member who was inside made the key.
+    """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         membership = getattr(request, "membership", None)
-        answer = door_answer(request, membership) if membership is not None else None
-        return answer or self.get_response(request)
+        if membership is None or acting().via != Via.WEB:
+            return self.get_response(request)
+        return door_answer(request, membership) or self.get_response(request)

@@ -19,11 +19,26 @@ def page(request: HttpRequest, template: str, *, status: int = 200, **context: A
     return render(request, template, {**theme(request), **context}, status=status)
 
 
+# Titles of the pages that allauth draws.
+TITLES = {
+    "mfa_authenticate": "Second factor",
+    "mfa_activate_totp": "Set up an authenticator app",
+    "mfa_deactivate_totp": "Remove the authenticator app",
+    "mfa_add_webauthn": "Add a security key",
+    "mfa_remove_webauthn": "Remove a security key",
+    "mfa_view_recovery_codes": "Recovery codes",
+    "mfa_generate_recovery_codes": "Recovery codes",
+    "mfa_reauthenticate": "Confirm that it is you",
+    "mfa_reauthenticate_webauthn": "Confirm that it is you",
+    "account_reauthenticate": "Confirm that it is you",
+}
+
+
 def theme_for_allauth(request: HttpRequest) -> dict[str, Any]:
     """Give the pages of allauth, which know nothing of the theme, what it reads (a context processor)."""
     match = getattr(request, "resolver_match", None)
-    name = str(match.url_name or "") if match else ""
-    return theme(request) if name.startswith(("mfa_", "account_")) else {}
+    title = TITLES.get(str(match.url_name or "")) if match else None
+    return {**theme(request), "title": title} if title else {}
 
 
 def site_origin(request: HttpRequest) -> str:

@@ -1,7 +1,11 @@
 """Addresses of people outside of any tenant; names that begin with `account_` and `mfa_` are those allauth knows."""
 
+from allauth.account.views import ReauthenticateView as ConfirmView
 from allauth.mfa.base.views import ReauthenticateView
-from django.urls import include, path
+from allauth.mfa.recovery_codes import views as recovery
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as webauthn
+from django.urls import path
 
 from tiktok_hub.people.views import account, invitations, login
 
@@ -18,9 +22,14 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/", account.account, name="mfa_index"),
     path("account/password/", account.PasswordView.as_view(), name="account_change_password"),
-    path("account/confirm/", account.ConfirmView.as_view(), name="account_reauthenticate"),
+    path("account/confirm/", ConfirmView.as_view(), name="account_reauthenticate"),
     path("account/confirm/code/", ReauthenticateView.as_view(), name="mfa_reauthenticate"),
-    path("account/app/", include("allauth.mfa.totp.urls")),
-    path("account/keys/", include("allauth.mfa.webauthn.urls")),
-    path("account/codes/", include("allauth.mfa.recovery_codes.urls")),
+    path("account/confirm/key/", webauthn.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path("account/app/add/", totp.activate_totp, name="mfa_activate_totp"),
+    path("account/app/remove/", totp.deactivate_totp, name="mfa_deactivate_totp"),
+    path("account/", account.account, name="mfa_list_webauthn"),
+    path("account/keys/add/", webauthn.add_webauthn, name="mfa_add_webauthn"),
+    path("account/keys/<int:pk>/remove/", webauthn.remove_webauthn, name="mfa_remove_webauthn"),
+    path("account/codes/", recovery.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("account/codes/new/", recovery.generate_recovery_codes, name="mfa_generate_recovery_codes"),
 ]

@@ -17,11 +17,10 @@ from tiktok_hub.shell import platform_site, tenant_site
 from tiktok_hub.tenancy.administration import (
     AdministrationError,
     membership_remove_check,
-    user_leaving_check,
 )
 from tiktok_hub.tenancy.backends import membership_of
 from tiktok_hub.tenancy.choices import Option, Policy
-from tiktok_hub.tenancy.forms import MembershipForm, UserForm, option_fieldsets
+from tiktok_hub.tenancy.forms import MembershipForm, option_fieldsets
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import current_tenant, hub_scope, tenant_scope
 
@@ -134,47 +133,3 @@ class TenantAdmin(PlatformAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         """The site lets superusers in only."""
         return True
-
-
-@admin.register(User, site=platform_site)
-class UserAdmin(PlatformAdmin):
-    """People, whatever tenants they belong to."""
-
-    form = UserForm
-    fields = ("email", "name", "password", "is_active", "is_superuser")
-    list_display = ("email", "name", "is_active", "is_superuser", "last_login")
-    search_fields = ("email", "name")
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Keep whoever is the last administrator of a tenant."""
-        allowed = bool(super().has_delete_permission(request, obj))
-        return allowed and (obj is None or _may_leave(obj))
-
-    def delete_model(self, request: HttpRequest, obj: User) -> None:
-        """Delete somebody, having looked again while nobody else can change who administers."""
-        with transaction.atomic(), hub_scope():
-            try:
-                user_leaving_check(obj)
-            except AdministrationError as error:
-                raise PermissionDenied(str(error)) from None
-            obj.delete()
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Delete several people, leaving out the last administrators of tenants."""
-        for user in queryset:
-            with transaction.atomic(), hub_scope():
-                try:
-                    user_leaving_check(user)
-                except AdministrationError as error:
-                    messages.error(request, str(error))
-                else:
-                    user.delete()
-
-
-def _may_leave(user: User) -> bool:
-    try:
-        with transaction.atomic():
-            user_leaving_check(user)
-    except AdministrationError:
-        return False
-    return True

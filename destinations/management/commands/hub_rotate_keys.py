@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import models, transaction
 
 from tiktok_hub.crypto import SecretField, SecretUnreadableError
+from tiktok_hub.people.factors import factor_secrets_rotate
 from tiktok_hub.tenancy.scope import hub_scope
 
 
@@ -31,6 +32,8 @@ class Command(BaseCommand):
                         rotated += 1
                     else:
                         unreadable.append(f"{model._meta.label_lower}.{field} of {pk}")
+        factors, lost = factor_secrets_rotate()
+        rotated, unreadable = rotated + factors, unreadable + lost
         self._say(rotated, unreadable, as_json=options["json"])
         if unreadable:
             raise CommandError("Some secrets open with no key of HUB_ENCRYPTION_KEYS; keep the old keys until they do.")

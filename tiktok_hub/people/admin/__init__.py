@@ -1,5 +1,5 @@
 """Admin pages of people."""
 
-from tiktok_hub.people.admin import invitations
+from tiktok_hub.people.admin import invitations, users
 
-__all__ = ["invitations"]
+__all__ = ["invitations", "users"]

@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from allauth.account.views import ReauthenticateView
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
@@ -12,6 +11,7 @@ from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
 
 from tiktok_hub.audit.choices import Action
+from tiktok_hub.people.factors import has_factor
 from tiktok_hub.people.forms import OwnPasswordForm
 from tiktok_hub.people.journal import person_record
 from tiktok_hub.people.pages import page
@@ -29,11 +29,12 @@ def account(request: HttpRequest) -> HttpResponse:
     with hub_scope():
         rows = Membership.objects.filter(user=user, tenant__in=tenants_of(user)).select_related("tenant")
         memberships = list(rows.order_by("tenant__name"))
+    wanted = next((row.tenant for row in memberships if row.tenant.slug == request.GET.get("for")), None)
     kinds = Authenticator.Type
     factors = list(Authenticator.objects.filter(user=user).order_by("created_at"))
     return page(
         request, "people/account.html", title="Your account", person=user, memberships=memberships,
-        confined=user.confined_to is not None,
+        confined=user.confined_to is not None, wanted=wanted, protected=has_factor(user),
         totp=next((factor for factor in factors if factor.type == kinds.TOTP), None),
         keys=[factor for factor in factors if factor.type == kinds.WEBAUTHN],
         codes=next((factor for factor in factors if factor.type == kinds.RECOVERY_CODES), None),
@@ -54,9 +55,3 @@ class PasswordView(Themed, auth_views.PasswordChangeView):
             response = super().form_valid(form)
             person_record(Action.PASSWORD_CHANGED, cast("User", self.request.user))
         return response
-
-
-class ConfirmView(Themed, ReauthenticateView):  # type: ignore[misc]
-    """Ask for the password again before second factors change."""
-
-    title = "Confirm that it is you"

@@ -77,10 +77,8 @@ class LogoutView(auth_views.LogoutView):
     next_page = "login"
 
 
-class SecondFactorView(Themed, AuthenticateView):  # type: ignore[misc]
+class SecondFactorView(AuthenticateView):  # type: ignore[misc]
     """Ask for the second factor after the password; guesses count towards the lock-out."""
-
-    title = "Second factor"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Check it, unless this place has guessed too often."""
