@@ -30,7 +30,6 @@ class ApiKeyAdmin(PageAdmin):
     list_display = ("name", "start", "user", "state", "created_at", "expires_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("name", "user__email", "user__name")
-    change_form_template = "api/key.html"
 
     @shown("State", label={"live": "success", "revoked": "danger", "expired": "warning"})
     def state(self, key: ApiKey) -> str:

@@ -30,7 +30,7 @@ def made(acme, ada, membership_in):
 
 def test_key_is_shown_once_and_kept_as_a_digest(acme, ada, client_of):
     page = client_of(ada).post(ADD, {"name": "nightly", "days": "90"})
-    text = page.content.decode().split('value="hub_')[1].split('"')[0]
+    text = page.content.decode().split(">hub_")[1].split("<")[0]
     with tenant_scope(acme):
         (key,) = ApiKey.objects.all()
         entries = list(Entry.objects.values())
@@ -105,3 +105,9 @@ def test_use_of_a_key_is_noted(acme, made):
     ask(made[1])
     with tenant_scope(acme):
         assert ApiKey.objects.get().last_used_at is not None
+
+
+def test_form_asks_what_the_key_is_for_and_how_long_it_lives(acme, ada, client_of):
+    page = client_of(ada).get(ADD).content.decode()
+    assert 'name="name"' in page
+    assert "until it is revoked" in page
