@@ -12,7 +12,10 @@ from tests.test_tenant_walk import things_make
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.scope import tenant_scope
 
-STRANGERS = ("/login/", "/nowhere/", "/authorize/no-such-link/", "/oauth/tiktok/callback/")
+STRANGERS = (
+    *("/login/", "/login/forgotten/", "/invitation/no-such-link/"),
+    *("/nowhere/", "/authorize/no-such-link/", "/oauth/tiktok/callback/"),
+)
 UNSAFE = ("unsafe-inline", "unsafe-eval", "http:", "https:", "*")
 
 
@@ -97,7 +100,7 @@ def pages(everything: dict[type, object]) -> Iterator[str]:
 
 def test_the_pages_of_a_tenant_do_nothing_that_is_forbidden(live_server, page, log_in, refusals, ada, everything):
     log_in(ada.email)
-    for address in pages(everything):
+    for address in ["/account/", *pages(everything)]:
         policy = visit(page, f"{live_server.url}{address}")
         assert "frame-ancestors 'none'" in policy
 

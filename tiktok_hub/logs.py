@@ -3,11 +3,11 @@
 import logging
 import re
 
-_LINK = re.compile(r"(/authorize/(?:secret/)?)[^/\s]+")
+_LINK = re.compile(r"(/(?:authorize/secret|authorize|invitation|login/new)/)[^\s?\"']+")
 
 
 class LinkFilter(logging.Filter):
-    """Replace what follows /authorize/ in a log record."""
+    """Replace in a log record what follows the address of links."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through, without the token."""
