@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from destinations.choices import CredentialType
 from orchestrations.choices import RunPurpose, RunStatus
 from orchestrations.models import Audience, Run
+from tests.leaks.governed import governed
 from tests.leaks.journey import CONVERSION, PEOPLE, Journey
 from tests.leaks.traces import Traces, broker_recorded
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -59,6 +60,7 @@ def test_no_secret_and_no_person_is_left_anywhere(journey, traces, hub, ben, cli
     caplog.set_level(logging.DEBUG)
     with broker_recorded(traces):
         runs = travel(journey, hub.url)
+        governed(journey, hub.url, runs[0].pk)
         audience = explained(journey, hub.url, journey.membership.user.email, ben.email)
         paths = pages(runs, audience)
         journey.visit(client_of(ben), "Ben", paths)
@@ -82,6 +84,8 @@ def assert_worth_searching(traces: Traces, runs: list[Run]) -> None:
     assert b"connectionpool" in traces.found["output of the processes"]
     assert b"Hash explainer" in traces.found["explainer that is opened again"]
     assert b"gAAAAA" in traces.found["table destinations_credential"]  # what Fernet's ciphertext begins with
+    for deed in (b"run.started", b"secret_link.used", b"invitation.accepted", b"sandbox.created", b"login_failed"):
+        assert deed in traces.found["table audit_entry"]
     for run in (runs[0], runs[-1]):
         assert b"bad_email" in traces.found[f"Ben's page orchestrations/run/{run.pk}/issues.csv"]
     assert any(name.endswith(".zst") for name in traces.found)
