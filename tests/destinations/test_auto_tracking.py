@@ -62,6 +62,15 @@ def test_saving_a_destination_links_its_event_set(acme, emulator, manager, desti
     assert steps[-1].status == StepStatus.PASSED
 
 
+def test_a_sandbox_changes_nothing_about_an_event_set(acme, globex, emulator, manager, destination_of):
+    destination = destination_of(acme, credential=manager)
+    acme.sandbox_of = globex
+    with tenant_scope(acme):
+        acme.save()
+        destination_save(destination=destination, values=SETTINGS)
+    assert not tracked(emulator)
+
+
 def test_a_token_that_may_not_change_event_sets_saves_all_the_same(acme, emulator, credential_with, destination_of):
     destination = destination_of(acme, credential=credential_with(READ_SETS, REPORT, ACCOUNTS))
     with tenant_scope(acme):

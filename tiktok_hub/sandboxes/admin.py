@@ -130,7 +130,7 @@ class SandboxAdmin(OwnPageAdmin):
             except (ValidationError, PermissionDenied) as error:
                 form_say(form, error)
             else:
-                messages.success(request, f"{len(done.changes)} changes of “{sandbox}” were promoted.")
+                messages.success(request, f"Promoted from “{sandbox}”: {counted(len(done.changes))}.")
                 return redirect(self.url("detail", sandbox))
         return self.detail_page(request, sandbox, form)
 
@@ -163,7 +163,7 @@ class SandboxAdmin(OwnPageAdmin):
             except (ValidationError, PermissionDenied) as error:
                 form_say(form, error)
             else:
-                messages.success(request, f"Pulled from production: {len(done)} changes in “{sandbox}”.")
+                messages.success(request, f"Pulled from production into “{sandbox}”: {counted(len(done))}.")
                 return redirect(self.url("detail", sandbox))
         return self.pull_page(request, sandbox, form)
 
@@ -182,6 +182,11 @@ class SandboxAdmin(OwnPageAdmin):
             return self.delete(request, sandbox, " ".join(error.messages))
         messages.success(request, f"“{name}” is deleted. Its audit log stays.")
         return redirect(self.url("changelist"))
+
+
+def counted(number: int) -> str:
+    """Return a number of changes in words."""
+    return "nothing to change" if not number else "1 change" if number == 1 else f"{number} changes"
 
 
 def form_say(form: Form, error: ValidationError | PermissionDenied) -> None:

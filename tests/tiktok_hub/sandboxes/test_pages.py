@@ -61,7 +61,7 @@ def test_differences_are_shown_field_by_field_without_secrets(ada_in, sandbox, a
 
 def test_a_promotion_is_done_on_the_page(ada_in, sandbox, address, production):
     edit(sandbox.twin, Query, "spare", description="better")
-    assert "1 changes of" in text(promoted(ada_in, address))
+    assert ": 1 change." in text(promoted(ada_in, address))
     assert get(production, Query, "spare").description == "better"
 
 
@@ -103,7 +103,7 @@ def test_a_pull_shows_what_it_overwrites_and_does_it(ada_in, sandbox, address, p
     kept = text(ada_in.get(f"{address}pull/?preview=1&keep=on&rows="))
     assert "Overwritten" not in kept
     seen = ada_in.get(f"{address}pull/").context["seen"]
-    assert "2 changes in" in text(ada_in.post(f"{address}pull/now/", {"seen": seen, "rows": ""}, follow=True))
+    assert ": 2 changes." in text(ada_in.post(f"{address}pull/now/", {"seen": seen, "rows": ""}, follow=True))
     assert get(sandbox.twin, Query, "buyers").description == "theirs"
 
 
