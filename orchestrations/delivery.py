@@ -31,6 +31,7 @@ from orchestrations.finishing import run_begin_again, run_fail, run_finish, run_
 from orchestrations.leases import Lease, LeaseLostError, lease_held
 from orchestrations.models import Batch, Run
 from orchestrations.routes import Route
+from orchestrations.sending import sending_refusal
 from orchestrations.spool import Spool, SpoolError
 from orchestrations.verdicts import ALIKE_LIMIT, RUN_BUDGET, Effect, Outcome, Shipment, error_record, verdict_apply
 
@@ -105,6 +106,12 @@ class Delivery:
         self._recover()
         if self.run.credential is None:
             raise CredentialError("The credential that this run was started with was deleted. Start a new run.")
+        run = self.run
+        # Since the run was started, another host may have come to stand for TikTok: asked last where it counts.
+        if refusal := sending_refusal(
+            run.orchestration, run.inputs["settings"], purpose=run.purpose, sample=run.sample
+        ):
+            raise ConfigurationError(refusal)
         with client_open(self.run.credential, connections=self.connections, share=str(self.run.tenant_id)) as client:
             self.client = client
             self.route.ready(client)

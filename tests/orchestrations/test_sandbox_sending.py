@@ -117,6 +117,18 @@ def test_a_run_made_with_an_emulator_is_not_retried_or_released_towards_tiktok(
             run_release(run=run, membership=who)
 
 
+def test_a_run_queued_for_an_emulator_sends_nothing_when_tiktok_takes_its_place(
+    start, sandbox, emulator, held, settings
+):
+    run = start()
+    settings.TIKTOK_API_URL = TIKTOK
+    with tenant_scope(sandbox.tenant):
+        run_through(run)
+    assert run.status == RunStatus.FAILED
+    assert "does not send everything" in run.error["sentence"]
+    assert held("7654321098765432100") == {}
+
+
 @pytest.fixture
 def due(sandbox, ada, globex, charlie) -> list[Schedule]:
     """Schedules of the sandbox and of production that were due an hour ago."""
