@@ -60,7 +60,8 @@ DEEDS: list[Deed] = [
     *_pages("destinations.view_credential", "GET <id>/live/"),
     *_pages(
         "destinations.authorise_credential",
-        "POST <id>/check/", "POST <id>/connect/", "POST <id>/link/", "POST <id>/links/1/withdraw/",
+        "POST <id>/check/", "POST <id>/connect/", "POST <id>/link/", "POST <id>/secret-link/",
+        "POST <id>/links/1/withdraw/",
     ),
     *_crud("destinations.destination", "view add change delete"),
     *_pages("destinations.add_destination", "POST <id>/clone/", "POST options/"),
