@@ -56,6 +56,16 @@ DEEDS: list[Deed] = [
             ("change", "POST", "<id>/resend/"), ("change", "POST", "<id>/withdraw/"),
         )
     ),
+    *(
+        Deed(f"tenancy.{action}_tenant", method, page)
+        for action, method, page in (
+            ("view", "GET", "tenancy/tenant/"), ("view", "GET", "tenancy/tenant/<id>/change/"),
+            ("view", "GET", "tenancy/tenant/<id>/history/"), ("change", "POST", "tenancy/tenant/<id>/change/"),
+            ("view", "GET", "people/singlesignon/"), ("view", "GET", "people/singlesignon/<id>/change/"),
+            ("view", "GET", "people/singlesignon/<id>/history/"),
+            ("change", "POST", "people/singlesignon/<id>/change/"),
+        )
+    ),
     *_crud("destinations.credential", "view add change delete"),
     *_pages("destinations.view_credential", "GET <id>/live/"),
     *_pages(
@@ -102,7 +112,8 @@ OPEN = {
     "", "(?P<url>.*)$", "^(?P<app_label>…)/$", "autocomplete/", "jsi18n/", "login/", "logout/", "search/",
     "password_change/", "password_change/done/", "r/<content_type>/<id>/",
     "api/apikey/<id>/delete/",
-    "people/invitation/<id>/delete/",
+    "people/invitation/<id>/delete/", "people/singlesignon/<id>/delete/", "people/singlesignon/add/",
+    "tenancy/tenant/add/", "tenancy/tenant/<id>/delete/",
     *(f"orchestrations/{name}/{page}" for name in ("run", "audience") for page in ("add/", "<id>/delete/")),
 }  # fmt: skip
 # Permissions that open no page of their own: what they change is seen on others.

@@ -18,7 +18,7 @@ from destinations.models import Credential, CredentialLink, Destination
 from orchestrations.choices import QueryStatus
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from tiktok_hub.api.models import ApiKey
-from tiktok_hub.people.models import Invitation
+from tiktok_hub.people.models import Invitation, SingleSignOn
 from tiktok_hub.sandboxes.models import Sandbox
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Membership, Tenant, TenantModel
@@ -58,6 +58,9 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         invitation = Invitation.objects.create(
             **own, email=f"{marker}-i@brand.example", token_hash=marker, expires_at=timezone.now() + timedelta(days=1)
         )
+        sign_on = SingleSignOn.objects.create(
+            **own, server_url=f"https://{marker}.example", client_id=f"{marker}-client", enabled=False
+        )
         audience = Audience.objects.create(**own, name=f"{marker}-a", advertiser_id="1", transport="streaming")
         RunAudience.objects.create(**own, run=run, audience=audience, number=1)
         key = ApiKey.objects.create(**own, name=f"{marker}-k", user=user, start="hub_", digest=f"{marker}-digest")
@@ -66,7 +69,7 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         sandbox = Sandbox.objects.create(**own, twin=twin)
     things = (
         *(member, credential, link, destination, dataset, query, orchestration, run, batch, audience),
-        *(key, invitation, sandbox),
+        *(key, invitation, sandbox, sign_on, tenant),
     )
     return {type(thing): thing for thing in things}
 

@@ -197,9 +197,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _item("Members", "group", "tenancy.membership"),
-                _item("API keys", "vpn_key", "api.apikey"),
                 _item("Invitations", "mail", "people.invitation", "tenancy.view_membership"),
+                _item("API keys", "vpn_key", "api.apikey"),
                 _sandboxes(),
+                _item("Settings", "tune", "tenancy.tenant"),
+                _item("Single sign-on", "login", "people.singlesignon", "tenancy.view_tenant"),
             ],
         },
     ]
@@ -220,8 +222,12 @@ def _platform_sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     if not request.user.is_superuser:
         return []
     items = [
-        {"title": title, "icon": icon, "link": reverse(f"platform:tenancy_{name}_changelist")}
-        for title, icon, name in (("Tenants", "apartment", "tenant"), ("People", "group", "user"))
+        {"title": title, "icon": icon, "link": reverse(f"platform:{name}_changelist")}
+        for title, icon, name in (
+            ("Tenants", "apartment", "tenancy_tenant"),
+            ("People", "group", "tenancy_user"),
+            ("E-mail domains", "alternate_email", "people_emaildomain"),
+        )
     ]
     return [{"title": "Platform", "items": items}]
 
@@ -254,5 +260,7 @@ def tenants_of(user: User) -> models.QuerySet[Tenant]:
     if user.is_superuser and user.confined_to is None:
         return Tenant.objects.all()
     with hub_scope():
-        held = set(Membership.objects.filter(user=user).values_list("tenant", flat=True))
-    return Tenant.objects.filter(pk__in=held if user.confined_to is None else held & user.confined_to)
+        held = Tenant.objects.filter(pk__in=list(Membership.objects.filter(user=user).values_list("tenant", flat=True)))
+    if user.confined_to is None:
+        return held
+    return held.filter(models.Q(pk__in=user.confined_to) | models.Q(sandbox_of__in=user.confined_to))

@@ -1,12 +1,15 @@
-"""What allauth asks the hub: how people log in, and how second factors are kept."""
+"""What allauth asks the hub: how people log in, how second factors are kept, how identity providers are reached."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
+from requests import Session
 
+from tiktok_hub import outbound
 from tiktok_hub.acting import client_ip
 from tiktok_hub.crypto import decrypt, encrypt
 from tiktok_hub.people.sessions import session_free
@@ -53,3 +56,11 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def get_public_key_credential_user_entity(self, user: User) -> dict[str, object]:
         """Name the person to the authenticator."""
         return {**super().get_public_key_credential_user_entity(user), "display_name": str(user)}
+
+
+class SignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Reach identity providers as any address that people entered."""
+
+    def get_requests_session(self) -> Session:
+        """Return a session that does not reach into the hub's own network."""
+        return outbound.session()

@@ -126,3 +126,14 @@ class ForgottenForm(PasswordResetForm):
     def get_users(self, email: str) -> models.QuerySet[User]:  # type: ignore[override]
         """Return whoever has this address, also those who have no password yet."""
         return User.objects.filter(email=email.lower(), is_active=True)
+
+
+class SignOnForm(forms.Form):
+    """Name the tenant whose single sign-on to use."""
+
+    tenant = forms.CharField(
+        label="Tenant or e-mail",
+        max_length=254,
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "username", "autocapitalize": "none"}),
+        help_text="The first part of your tenant's address here, or your e-mail address at work.",
+    )

@@ -7,7 +7,7 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from django.urls import path
 
-from tiktok_hub.people.views import account, invitations, login
+from tiktok_hub.people.views import account, invitations, login, sign_on
 
 urlpatterns = [
     path("login/", login.LoginView.as_view(), name="login"),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("login/forgotten/", login.forgotten, name="password_reset"),
     path("login/forgotten/sent/", login.ForgottenDoneView.as_view(), name="password_reset_done"),
     path("login/new/<uidb64>/<token>/", login.NewPasswordView.as_view(), name="password_reset_confirm"),
+    path("sso/", sign_on.choose, name="sso"),
+    path("sso/<slug:slug>/", sign_on.start, name="sso_start"),
+    path("sso/<slug:slug>/callback/", sign_on.callback, name="sso_callback"),
     path("logout/", login.LogoutView.as_view(), name="logout"),
     path("logout/", login.LogoutView.as_view(), name="account_logout"),
     path("invitation/<str:token>/", invitations.invitation, name="invitation"),

@@ -21,7 +21,7 @@ def membership_of(user: AnyUser, tenant: Tenant | None) -> Membership | None:
     """
     if tenant is None or not isinstance(user, User) or not user.is_active:
         return None
-    if user.confined_to is not None and tenant.pk not in user.confined_to:
+    if not user.reaches(tenant):
         return None
     known: dict[int, Membership | None] = user.__dict__.setdefault("_memberships", {})
     if tenant.pk not in known:

@@ -170,6 +170,10 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
         """Tell Django's admin that this person may try; the membership decides."""
         return self.is_active
 
+    def reaches(self, tenant: Tenant) -> bool:
+        """Say whether the session of this request is good for a tenant; one for a tenant is for its sandboxes, too."""
+        return self.confined_to is None or bool({tenant.pk, tenant.sandbox_of_id} & self.confined_to)
+
 
 class TenantModel(Audited):
     """Base of everything that a tenant owns: carries the tenant, and is queried inside `tenant_scope` only.

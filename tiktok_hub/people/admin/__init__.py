@@ -1,5 +1,5 @@
 """Admin pages of people."""
 
-from tiktok_hub.people.admin import invitations, users
+from tiktok_hub.people.admin import domains, invitations, settings, users
 
-__all__ = ["invitations", "users"]
+__all__ = ["domains", "invitations", "settings", "users"]

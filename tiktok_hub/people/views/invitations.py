@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -34,7 +35,7 @@ _STATUS = {InvitationProblem.UNKNOWN: 404, InvitationProblem.OTHER_PERSON: 403, 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @sensitive_post_parameters()
-@limited(lambda: Limit("invitation", 60, 60))
+@limited(lambda: Limit("invitation", settings.HUB_LINK_REQUESTS_PER_MINUTE, 60))
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Show an invitation to whoever holds its link, and let them take it."""
     try:

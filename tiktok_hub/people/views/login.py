@@ -6,6 +6,7 @@ from typing import Any, cast
 from allauth.account.internal.flows.login import perform_login, record_authentication
 from allauth.account.models import Login
 from allauth.mfa.base.views import AuthenticateView
+from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import AuthenticationForm as DjangoAuthenticationForm
@@ -135,7 +136,8 @@ class NewPasswordView(Themed, auth_views.PasswordResetConfirmView):
         return response
 
 
-forgotten = limited(lambda: Limit("forgotten", 20, 60))(cast("View", ForgottenView.as_view()))
+_tries = limited(lambda: Limit("forgotten", settings.HUB_LINK_REQUESTS_PER_MINUTE, 60))
+forgotten = _tries(cast("View", ForgottenView.as_view()))
 
 _MAIL = """Somebody asked for a new password for your account on tiktok_hub.
 
