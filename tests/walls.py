@@ -11,19 +11,26 @@ from tiktok_hub.tenancy.wall import sqlite
 from tiktok_hub.tenancy.wall.building import tables, wall_put_up
 
 
-@contextmanager
-def log_unguarded() -> Iterator[None]:
-    """Let rows of the log be changed and deleted until the block ends."""
+def log_unguard() -> None:
+    """Let rows of the log be changed and deleted."""
     with connection.cursor() as cursor:
         for table in (table for table in tables(connection) if table.append_only):
             if connection.vendor == "postgresql":
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 cursor.execute(f'ALTER TABLE "{table.name}" DISABLE TRIGGER USER')
+                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
             else:
                 for name in sqlite.triggers(table):
                     cursor.execute(f'DROP TRIGGER IF EXISTS "{name}"')
-    yield
-    wall_put_up()
+
+
+@contextmanager
+def intrusion() -> Iterator[None]:
+    """Be somebody who may change tables, with everything in reach, until the block ends; then nothing has happened."""
+    with transaction.atomic(), hub_scope():
+        log_unguard()
+        yield
+        transaction.set_rollback(True)
 
 
 @contextmanager
@@ -36,8 +43,10 @@ def flush_allowed() -> Iterator[None]:
     flush = kind.execute_sql_flush
 
     def flush_unguarded(operations: BaseDatabaseOperations, statements: list[str]) -> None:
-        with hub_scope(), transaction.atomic(), log_unguarded():
+        with hub_scope(), transaction.atomic():
+            log_unguard()
             flush(operations, statements)
+        wall_put_up()
 
     kind.execute_sql_flush = flush_unguarded
     try:

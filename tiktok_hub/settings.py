@@ -136,6 +136,7 @@ CELERY_BEAT_SCHEDULE = {
     "runs-sweep": {"task": "runs_sweep", "schedule": timedelta(seconds=HUB_SWEEP_SECONDS)},
     "schedules-tick": {"task": "schedules_tick", "schedule": timedelta(seconds=HUB_TICK_SECONDS)},
     "audiences-read": {"task": "audiences_read", "schedule": timedelta(seconds=HUB_READING_SECONDS)},
+    "audit-seal": {"task": "audit_seal", "schedule": timedelta(hours=1)},
     "credentials-check": {"task": "credentials_check", "schedule": timedelta(days=1)},
 }
 

@@ -5,7 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from tiktok_hub.acting import Via
-from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.choices import actions
 from tiktok_hub.tenancy.models import Tenant, TenantModel
 
 
@@ -26,7 +26,7 @@ class Entry(TenantModel):
     actor = models.CharField("who", max_length=254, blank=True)
     via = models.CharField(max_length=20, choices=Via.choices)
     ip = models.GenericIPAddressField("IP address", null=True)
-    action = models.CharField(max_length=40, choices=Action.choices)
+    action = models.CharField(max_length=40, choices=actions)
     object_type = models.CharField("kind", max_length=60, blank=True)
     object_id = models.CharField(max_length=40, blank=True)
     object_name = models.CharField("object", max_length=300, blank=True)
@@ -42,7 +42,7 @@ class Entry(TenantModel):
 
 
 class Seal(TenantModel):
-    """An entry's place in its tenant's chain: `digest` covers the entry and the seal before it.
+    """An entry's place in its tenant's chain: `digest` covers the entry, the time of sealing and the seal before it.
 
     `chain` is the tenant's id, 0 for entries without a tenant; `number` counts from 1 without a gap.
     """
@@ -56,6 +56,7 @@ class Seal(TenantModel):
     chain = models.BigIntegerField()
     number = models.BigIntegerField()
     digest = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ("chain", "number")

@@ -1,7 +1,7 @@
 """Write the audit log."""
 
 from collections.abc import Iterable
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import models, transaction
@@ -44,5 +44,26 @@ def audit_record(
     )  # fmt: skip
     with tenant_scope(tenant) if tenant else hub_scope():
         entry.save(force_insert=True)
-    transaction.on_commit(partial(chain_seal, tenant.pk if tenant else None))
+    _seal_later(entry)
     return entry
+
+
+@dataclass
+class _Sealing:
+    """Entries of one chain that get their places together when the transaction has ended."""
+
+    tenant_id: int | None
+    entry_ids: list[int]
+
+    def __call__(self) -> None:
+        """Seal those that were kept: a savepoint may have been rolled back."""
+        chain_seal(self.tenant_id, self.entry_ids)
+
+
+def _seal_later(entry: Entry) -> None:
+    """Seal an entry after the transaction. An error there is logged only: what is told of has happened."""
+    for _, function, _ in transaction.get_connection().run_on_commit:
+        if isinstance(function, _Sealing) and function.tenant_id == entry.tenant_id:
+            function.entry_ids.append(entry.pk)
+            return
+    transaction.on_commit(_Sealing(entry.tenant_id, [entry.pk]), robust=True)
