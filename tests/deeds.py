@@ -66,6 +66,15 @@ DEEDS: list[Deed] = [
             ("change", "POST", "people/singlesignon/<id>/change/"),
         )
     ),
+    *(
+        Deed(f"tenancy.{action}_sandbox", method, f"sandboxes/sandbox/{page}")
+        for action, method, page in (
+            ("view", "GET", ""), ("view", "GET", "<id>/"), ("view", "GET", "<id>/change/"),
+            ("view", "GET", "<id>/history/"), ("add", "GET", "add/"), ("add", "POST", "add/"),
+            ("change", "POST", "<id>/promote/"), ("change", "GET", "<id>/pull/"), ("change", "POST", "<id>/pull/now/"),
+            ("delete", "GET", "<id>/delete/"), ("delete", "POST", "<id>/delete/now/"),
+        )
+    ),
     *_crud("destinations.credential", "view add change delete"),
     *_pages("destinations.view_credential", "GET <id>/live/"),
     *_pages(
