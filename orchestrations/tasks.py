@@ -5,6 +5,7 @@ from celery import shared_task
 from orchestrations import delivery, preparing, scheduling, sweeper
 from orchestrations.audiences import readings
 from orchestrations.doorbell import task_send
+from tiktok_hub.health import beat_note
 from tiktok_hub.tenancy.tasks import TenantTask
 
 
@@ -24,8 +25,9 @@ def run_deliver(tenant_id: int, run_id: int) -> None:
 
 @shared_task(name="runs_sweep")
 def runs_sweep() -> None:
-    """Find runs that nobody works on."""
+    """Find runs that nobody works on, and let others see that background work goes on."""
     sweeper.runs_sweep()
+    beat_note()
 
 
 @shared_task(name="schedules_tick")

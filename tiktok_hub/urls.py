@@ -9,6 +9,7 @@ from tiktok_hub.shell import platform_site
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
     path("platform/", platform_site.urls),
     path("api/v1/", api.urls),
     path("", include("tiktok_hub.people.urls")),

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
+from tiktok_hub.health import readiness
 from tiktok_hub.shell import platform_site, tenants_of
 from tiktok_hub.tenancy.models import User
 
@@ -26,3 +27,11 @@ def home(request: HttpRequest) -> HttpResponse:
 def healthz(request: HttpRequest) -> JsonResponse:
     """Say that the web process answers."""
     return JsonResponse({"status": "ok"})
+
+
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Say whether everything that the hub needs does its work: 200, else 503 with what does not."""
+    found = readiness()
+    ready = all(word == "ok" for word in found.values())
+    return JsonResponse({"status": "ok" if ready else "not ready", "checks": found}, status=200 if ready else 503)
