@@ -18,6 +18,8 @@ from destinations.models import Credential, CredentialLink, Destination
 from orchestrations.choices import QueryStatus
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
 from tiktok_hub.api.models import ApiKey
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
 from tiktok_hub.people.models import Invitation, SingleSignOn
 from tiktok_hub.sandboxes.models import Sandbox
 from tiktok_hub.shell import tenant_site
@@ -67,9 +69,10 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         with hub_scope():
             twin = Tenant.objects.create(slug=f"{tenant.slug}-{marker}", name=f"{marker}-s", sandbox_of=tenant)
         sandbox = Sandbox.objects.create(**own, twin=twin)
+        entry = audit_record(Action.RUN_STARTED, name=f"{marker}-e")
     things = (
         *(member, credential, link, destination, dataset, query, orchestration, run, batch, audience),
-        *(key, invitation, sandbox, sign_on, tenant),
+        *(key, invitation, sandbox, sign_on, tenant, entry),
     )
     return {type(thing): thing for thing in things}
 

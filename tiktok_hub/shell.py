@@ -198,6 +198,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item("Members", "group", "tenancy.membership"),
                 _item("Invitations", "mail", "people.invitation", "tenancy.view_membership"),
+                _item("Audit log", "policy", "audit.entry"),
                 _item("API keys", "vpn_key", "api.apikey"),
                 _sandboxes(),
                 _item("Settings", "tune", "tenancy.tenant"),
@@ -227,6 +228,7 @@ def _platform_sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Tenants", "apartment", "tenancy_tenant"),
             ("People", "group", "tenancy_user"),
             ("E-mail domains", "alternate_email", "people_emaildomain"),
+            ("Audit log", "policy", "audit_entry"),
         )
     ]
     return [{"title": "Platform", "items": items}]
