@@ -6,12 +6,19 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from tiktok_hub.shell import platform_site, root_url
+from tiktok_hub.shell import platform_site, root_url, tenant_switcher
 
 
 def theme(request: HttpRequest) -> dict[str, Any]:
-    """Return what the theme's base pages read, without a tenant's or the platform's side bar."""
-    return {**platform_site.each_context(request), "site_title": "tiktok_hub", "site_header": "tiktok_hub"}
+    """Return what the theme's base pages read; the side bar holds the places that the person may go to."""
+    places = [{**place, "has_permission": True} for place in tenant_switcher(request)]
+    return {
+        **platform_site.each_context(request),
+        "site_title": "tiktok_hub",
+        "site_header": "tiktok_hub",
+        "has_permission": request.user.is_authenticated,
+        "sidebar_navigation": [{"title": "", "items": places}],
+    }
 
 
 def page(request: HttpRequest, template: str, *, status: int = 200, **context: Any) -> HttpResponse:

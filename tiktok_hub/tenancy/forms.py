@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.forms.models import fields_for_model
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from tiktok_hub.tenancy.administration import (
     AdministrationError,
@@ -36,7 +36,7 @@ class OptionFields(forms.Form):
         fields_for_model(
             Membership,
             [option.value for option in Option],
-            widgets={option.value: UnfoldBooleanWidget() for option in Option},
+            widgets={option.value: UnfoldBooleanSwitchWidget() for option in Option},
         )
     )
 

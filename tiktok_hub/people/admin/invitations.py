@@ -47,6 +47,11 @@ class InvitationAdmin(PageAdmin):
         """Return what became of it."""
         return invitation.status.value, str(invitation.status.label)
 
+    @shown("Status")
+    def status_words(self, invitation: Invitation) -> str:
+        """Return what became of it, in words."""
+        return str(invitation.status.label)
+
     @shown("Options")
     def option_words(self, invitation: Invitation) -> str:
         """Return the options in words."""
@@ -56,7 +61,7 @@ class InvitationAdmin(PageAdmin):
         """Ask who is invited as what; show what became of it afterwards."""
         if obj is None:
             return [(None, {"fields": ["email", "policy"]}), *option_fieldsets()]
-        told = ["email", "policy", "option_words", "state", "invited_by", "created_at", "expires_at", "mailed"]
+        told = ["email", "policy", "option_words", "status_words", "invited_by", "created_at", "expires_at", "mailed"]
         return [(None, {"fields": told})]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -160,5 +165,7 @@ class InvitationAdmin(PageAdmin):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
         """Add what the buttons need."""
-        extra = {"may_change": request.user.has_perm(CHANGE), "show_save": object_id is None}
+        new = object_id is None
+        extra = {"may_change": request.user.has_perm(CHANGE), "show_save": new, "show_save_and_continue": False}
+        extra |= {"show_save_and_add_another": False}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **extra})
