@@ -6,8 +6,10 @@ here. This is a guard rail with good sentences; the wall is the locked-down engi
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -184,6 +186,8 @@ def _tables_check(nodes: list[dict[str, Any]], sql: str, tables: Collection[str]
     """Yield the datasets that are read, each once; refuse names that are neither dataset nor WITH."""
     ctes = {str(entry["key"]).lower() for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
     ctes |= {str(node["cte_name"]).lower() for node in nodes if "cte_name" in node}
+    for name in ctes:
+        _cte_check(name)
     known = None if tables is None else {name.lower() for name in tables}
     seen: set[str] = set()
     for node in nodes:
@@ -198,6 +202,23 @@ def _tables_check(nodes: list[dict[str, Any]], sql: str, tables: Collection[str]
         if name.lower() not in seen:
             seen.add(name.lower())
             yield name
+
+
+def _cte_check(name: str) -> None:
+    """Refuse names after WITH that mean a file or the catalog where the WITH does not reach.
+
+    A WITH inside a subquery names nothing outside of it, and not even itself inside: there DuckDB would open a file of
+    that name, past the views that hide personal data, or its catalog, where the files' names stand.
+    """
+    if re.search(r"[^\w \-$]", name) or name in _catalog_names():
+        raise QueryError(f"The name “{name}” cannot be used after WITH.", "Use letters, digits and underscores.")
+
+
+@cache
+def _catalog_names() -> frozenset[str]:
+    """Return the names that DuckDB's own catalog answers to without a schema before them."""
+    with duckdb.connect() as con:
+        return frozenset(name for (name,) in con.execute("SELECT lower(view_name) FROM duckdb_views()").fetchall())
 
 
 def _unknown_table(sql: str, node: dict[str, Any], name: str, tables: Collection[str]) -> QueryError:

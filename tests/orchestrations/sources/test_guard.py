@@ -161,6 +161,21 @@ def test_the_catalogue_and_other_databases_are_unknown_datasets(name: str):
         query_check(f"SELECT * FROM {name}", ["orders"])
 
 
+@pytest.mark.parametrize("name", ["duckdb_views", "sqlite_master", "pg_class", "/data/people.parquet", "x.csv"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'WITH "{0}" AS (SELECT * FROM "{0}") SELECT * FROM "{0}"',
+        'SELECT * FROM (WITH "{0}" AS (SELECT 1) FROM "{0}"), "{0}"',
+        'WITH RECURSIVE "{0}" AS (SELECT 1 UNION SELECT 1 FROM "{0}") SELECT (FROM "{0}") FROM orders',
+    ],
+    ids=["in-itself", "beside-its-subquery", "recursive"],
+)
+def test_with_gives_no_way_to_files_and_catalogue(name: str, sql: str):
+    with pytest.raises(QueryError, match="cannot be used after WITH"):
+        query_check(sql.format(name), ["orders"])
+
+
 def test_an_unknown_dataset_is_named_with_a_suggestion():
     with pytest.raises(QueryError, match=r"no dataset named “ordrs”. Did you mean “Orders”") as caught:
         query_check("SELECT *\nFROM ordrs", ["Orders", "people"])
