@@ -17,6 +17,7 @@ from orchestrations.results import run_result
 from orchestrations.services import run_cancel, run_release, run_retry, run_start
 from tiktok_hub.tenancy.middleware import TenantRequest
 from tiktok_hub.tenancy.models import Membership
+from tiktok_hub.tenancy.policies import is_admin
 
 router = Router()
 LARGEST = 2**63 - 1
@@ -127,7 +128,7 @@ def orchestration_run(request: HttpRequest, wanted: RunIn, orchestration_id: Id)
         orchestration=row, membership=_member(request), trigger=RunTrigger.API, sample=wanted.sample,
         purpose=RunPurpose.PLAN if wanted.plan else RunPurpose.DELIVER,
     )  # fmt: skip
-    return Status(202, run_result(run))
+    return Status(202, _told(request, run))
 
 
 @router.get("/runs", response={200: list[RunOut], 401: Problem, 403: Problem, 422: Problem},
@@ -146,32 +147,32 @@ def runs_list(
         rows = rows.filter(orchestration=orchestration)
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    return [run_result(row) for row in rows.order_by("-pk")[:PAGE]]
+    return [_told(request, row) for row in rows.order_by("-pk")[:PAGE]]
 
 
 @router.get("/runs/{run_id}", response={200: RunOut, **REFUSALS}, tags=["runs"], summary="One run")
 def run_show(request: HttpRequest, run_id: Id) -> Any:
     """Return what has become of it so far."""
-    return run_result(_found(_runs(request), run_id))
+    return _told(request, _found(_runs(request), run_id))
 
 
 @router.post("/runs/{run_id}/cancel", response={200: RunOut, **REFUSALS}, tags=["runs"], summary="End a run")
 def run_end(request: HttpRequest, run_id: Id) -> Any:
     """End it at once, or within seconds where a worker holds it."""
     _allow(request, "orchestrations.change_run")
-    return run_result(run_cancel(run=_found(_runs(request), run_id)))
+    return _told(request, run_cancel(run=_found(_runs(request), run_id)))
 
 
 @router.post("/runs/{run_id}/retry", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Go on with a run")
 def run_again(request: HttpRequest, run_id: Id) -> Any:
     """Send what was not sent or is unknown, from the same inputs."""
-    return Status(202, run_result(run_retry(run=_found(_runs(request), run_id), membership=_member(request))))
+    return Status(202, _told(request, run_retry(run=_found(_runs(request), run_id), membership=_member(request))))
 
 
 @router.post("/runs/{run_id}/release", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Release a held run")
 def run_let_go(request: HttpRequest, run_id: Id) -> Any:
     """Let it do what it has planned."""
-    return Status(202, run_result(run_release(run=_found(_runs(request), run_id), membership=_member(request))))
+    return Status(202, _told(request, run_release(run=_found(_runs(request), run_id), membership=_member(request))))
 
 
 @router.get("/runs/{run_id}/issues.csv", tags=["runs"], summary="Rows that did not arrive, as CSV",
@@ -180,7 +181,7 @@ def run_let_go(request: HttpRequest, run_id: Id) -> Any:
 def run_issues(request: HttpRequest, run_id: Id) -> HttpResponseBase | HttpResponse:
     """Return rows that were rejected, refused or are unknown, warnings and duplicates; values are masked."""
     _allow(request, "orchestrations.download_run")
-    return run_issues_response(_found(_runs(request), run_id))
+    return run_issues_response(_found(_runs(request), run_id), hidden=_member(request).restrict_pii)
 
 
 def _member(request: HttpRequest) -> Membership:
@@ -190,6 +191,17 @@ def _member(request: HttpRequest) -> Membership:
 def _allow(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
+
+
+def _told(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return a run as JSON, with TikTok's own words about errors for administrators only, as on its page."""
+    result = run_result(run)
+    if is_admin(_member(request)):
+        return result
+    for part in (result, *(result.get("audiences") or ())):
+        if part["error"]:
+            part["error"] |= {"message": None, "request_id": None}
+    return result
 
 
 def _orchestrations(request: HttpRequest) -> QuerySet[Orchestration]:

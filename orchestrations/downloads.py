@@ -16,12 +16,12 @@ from tiktok_hub.tenancy.scope import tenant_scope
 CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
 
 
-def run_issues_response(run: Run, asked: Sequence[str] = ()) -> StreamingHttpResponse:
-    """Return what was rejected, warned about or left out of a run; values in it are masked for everybody."""
+def run_issues_response(run: Run, asked: Sequence[str] = (), *, hidden: bool) -> StreamingHttpResponse:
+    """Return what was rejected, warned about or left out of a run: values masked, or `hidden` altogether."""
     audit_record(Action.RUN_DOWNLOADED, run)
     levels = [level for level in asked if level in CSV_LEVELS]
     name = f"run-{run.pk}-{'-'.join(levels) or 'issues'}.csv"
-    return csv_response(_inside(run.tenant, lambda: run_issues_csv(run, levels or list(CSV_LEVELS))), name)
+    return csv_response(_inside(run.tenant, lambda: run_issues_csv(run, levels or CSV_LEVELS, hidden=hidden)), name)
 
 
 def audience_response(audience: Audience) -> StreamingHttpResponse:

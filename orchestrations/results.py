@@ -19,6 +19,7 @@ from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
 from orchestrations.choices import BatchStatus, RunPurpose, RunStatus
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.planning import run_plan
+from orchestrations.sources.masking import DOTS
 from orchestrations.spool import Spool
 from tiktok_hub.spreadsheets import column
 
@@ -145,23 +146,28 @@ def _seconds(run: Run) -> float | None:
     return round(((run.finished_at or timezone.now()) - run.started_at).total_seconds(), 3)
 
 
-def run_issues_csv(run: Run, levels: Collection[str]) -> Iterator[str]:
+def run_issues_csv(run: Run, levels: Collection[str], *, hidden: bool = False) -> Iterator[str]:
     """Yield a CSV of rows that were not sent as they were, or did not arrive, in pieces of about 20,000 rows.
 
     `levels` are of `reject`, `warning`, `duplicate` (found here; `value` is masked), `refused` and `unknown` (at
     TikTok). Rows count from 1 in the query's result. What a spreadsheet would take for a formula begins with `'`. The
     tenant's scope must be open.
+
+    `hidden` leaves neither a trace of a value nor TikTok's own words, for people who may not see personal data: a query
+    of theirs could put an address where a currency belongs, of which the mask shows the text.
     """
     yield ",".join(COLUMNS) + "\n"
     spool = Spool(run.spool)
     if wanted := [level for level in SPOOLED if level in levels]:
         for piece in spool.table_read("issues"):
-            yield from _written(_issues(piece, wanted))
+            found = _issues(piece, wanted)
+            yield from _written(_hidden(found, "value") if hidden else found)
     if REFUSED in levels or UNKNOWN in levels:
         lost = _lost(run, levels)
         if lost:
             for piece in spool.table_read("rows"):
-                yield from _written(_lost_rows(piece, lost))
+                found = _lost_rows(piece, lost)
+                yield from _written(_hidden(found, "message") if hidden else found)
 
 
 def rejects_write(run: Run, path: Path | None = None) -> Path | None:
@@ -195,6 +201,13 @@ def _issues(piece: pa.RecordBatch, levels: list[str]) -> pa.Table:
     message = sentences.take(pc.index_in(table["reason"].combine_chunks(), value_set=keys))
     empty = pa.repeat(pa.scalar(""), table.num_rows)
     return table.append_column("request_id", empty).append_column("message", message)
+
+
+def _hidden(table: pa.Table, name: str) -> pa.Table:
+    """Put dots in a column of texts wherever it says something."""
+    texts = table[name].cast(pa.string())
+    dots = pc.if_else(pc.equal(pc.fill_null(texts, ""), ""), texts, pa.scalar(DOTS))
+    return table.set_column(table.column_names.index(name), name, dots)
 
 
 class Lost:

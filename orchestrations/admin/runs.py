@@ -180,6 +180,7 @@ class RunAdmin(OwnPageAdmin):
             "trouble": run_trouble(run, request),
             "throughput": throughput_chart(run) if chart else "",
             "chart_options": PLAIN,
+            "restricted": member(request).restrict_pii,
             "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at is not None,
             "has_issues": bool(run.rejected or run.warnings or run.duplicates or run.refused or run.unknown),
             **self.buttons(request, run),
@@ -223,7 +224,7 @@ class RunAdmin(OwnPageAdmin):
 
     def issues(self, request: HttpRequest, run: Run) -> HttpResponseBase:
         """Stream what was rejected, warned about or left out as CSV; values in it are masked for everybody."""
-        return run_issues_response(run, request.GET.getlist("level"))
+        return run_issues_response(run, request.GET.getlist("level"), hidden=member(request).restrict_pii)
 
     def cancel(self, request: HttpRequest, run: Run) -> HttpResponse:
         """End the run."""

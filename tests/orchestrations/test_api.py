@@ -68,6 +68,36 @@ def test_program_starts_a_run_and_reads_what_became_of_every_row(orders, acme, h
     assert "no address" not in caller.get(f"runs/{result['run']}/issues.csv").getvalue().decode()
 
 
+LEAKY = "SELECT *, replace(email, '@', ' at ') AS currency FROM orders"
+
+
+@pytest.mark.parametrize(("restricted", "shown"), [(True, "•••"), (False, "p3 at m.example")])
+def test_no_query_brings_values_into_what_a_restricted_person_downloads(acme, orchestration_of, restricted, shown):
+    rows = order_rows(4, email=lambda index: f"p{index}@m.example", value=5)
+    made = orchestration_of(acme, [{k: v for k, v in row.items() if k != "currency"} for row in rows], LEAKY)
+    with tenant_scope(acme):
+        Destination.objects.filter(pk=made.destination_id).update(pii_setting=True)
+    caller = program(acme, Policy.BUSINESS_USER, restrict_pii=restricted)
+    run = caller.post(f"orchestrations/{made.pk}/runs", plan=True).json()["run"]
+    with tenant_scope(acme):
+        run_through(Run.objects.get(pk=run))
+    body = caller.get(f"runs/{run}/issues.csv").getvalue().decode()
+    assert body.count("bad_currency") == 4
+    assert ("m.example" in body, shown in body) == (not restricted, True)
+
+
+def test_tiktoks_own_words_are_for_administrators(orders, acme, fault):
+    fault({"match": {"path": "/event/track/"}, "action": {"code": 40001, "message": "own words"}})
+    answers = {}
+    for policy in (Policy.BUSINESS_USER, Policy.ADMINISTRATOR):
+        caller = program(acme, policy)
+        run = caller.post(f"orchestrations/{orders.pk}/runs").json()["run"]
+        with tenant_scope(acme):
+            run_through(Run.objects.get(pk=run))
+        answers[policy] = json.dumps(caller.get(f"runs/{run}").json()["error"])
+    assert ["own words" in answer for answer in answers.values()] == [False, True]
+
+
 def test_program_plans_and_samples(orders, acme):
     caller = program(acme)
     plan = caller.post(f"orchestrations/{orders.pk}/runs", plan=True).json()

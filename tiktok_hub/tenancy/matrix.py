@@ -64,7 +64,9 @@ once.
 Personal values are masked for this person in previews, in rejected rows and downloads, and in the hash explainer, with
 a sentence that says so; error details of TikTok are for administrators and operators. Which columns are personal is
 told by the plugins' own fields, by their names and values when a file is uploaded, and by hand on the dataset's page;
-whoever is restricted cannot unmark a column. Downloads of rejected rows are masked for everybody.
+whoever is restricted cannot unmark a column. Downloads of rejected rows are masked for everybody, and hold no values at
+all for them. The numbers of a run or plan are shown to everybody who may run the query, so that somebody who knows an
+address can learn whether it is in the data.
 """
 
 

@@ -63,7 +63,7 @@ ADDED: dict[Option, Cells] = {
 
 # Options that take from it: actions on one kind of thing, or on all (`*`). Taking wins over adding.
 TAKEN: dict[Option, Cells] = {
-    Option.RESTRICT_PII: {"tenancy.pii": "view"},
+    Option.RESTRICT_PII: {"tenancy.pii": "view", "orchestrations.audience": "download"},
     Option.RESTRICT_DOWNLOADS: {"*": "download"},
     Option.RESTRICT_DATA_EXPORTS: {"*": "run release"},
 }
