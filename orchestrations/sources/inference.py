@@ -74,7 +74,7 @@ KINDS = {
     "TIMESTAMP": f"regexp_full_match({{cell}}, '{CLOCK}') AND try_cast({{cell}} AS TIMESTAMP) IS NOT NULL",
     "TIMESTAMPTZ": f"regexp_full_match({{cell}}, '{ZONED}') AND try_cast({{cell}} AS TIMESTAMPTZ) IS NOT NULL",
 }
-PERSONAL = "[^@ ]+@[^@ ]+[.][^@ ]+|[+][0-9() .-]{7,24}"
+PERSONAL = "(?s).*[^@ ]@[^@ ]+[.][^@ ].*|[+][0-9() .-]{7,24}|[{\\[].*[+][0-9]{7,15}[^0-9].*"
 
 
 def is_identifier(name: str) -> bool:
@@ -102,11 +102,11 @@ def types_infer(con: duckdb.DuckDBPyConnection, relation: str, names: Sequence[s
 
 
 def personal_values(con: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> set[str]:
-    """Name the text columns whose first values are mostly e-mail addresses or international phone numbers."""
+    """Name the columns whose first values mostly hold e-mail addresses or are (or nest) international phone numbers."""
     if not names:
         return set()
     shares = ", ".join(
-        f"avg(CASE WHEN regexp_full_match({quoted(name)}, '{PERSONAL}') THEN 1 ELSE 0 END) "
+        f"avg(CASE WHEN regexp_full_match(CAST({quoted(name)} AS VARCHAR), '{PERSONAL}') THEN 1 ELSE 0 END) "
         f"FILTER ({quoted(name)} IS NOT NULL)"
         for name in names
     )

@@ -20,6 +20,7 @@ from orchestrations.sources.inference import personal_values, types_infer
 from orchestrations.sources.masking import pii_columns
 from orchestrations.sources.sniff import Unpacked, unpack
 
+NESTED = re.compile(r"STRUCT|MAP|UNION|\[|JSON|VARIANT")
 MAX_BYTES = 5_000_000_000
 MAX_COLUMNS = 1_000
 MAX_LINE_BYTES = 4_000_000
@@ -191,8 +192,9 @@ def _columns(con: duckdb.DuckDBPyConnection, path: Path) -> list[Column]:
     """Describe what was written."""
     relation = con.sql(f"FROM {_parquet(path)}")
     pairs = [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
-    texts = [name for name, kind in pairs if kind == "VARCHAR"]
-    personal = pii_columns(relation.columns) | personal_values(con, _parquet(path), texts)
+    texts = [name for name, kind in pairs if NESTED.search(kind) or kind == "VARCHAR"]
+    inside = {name for name, kind in pairs if NESTED.search(kind) and pii_columns(re.findall(r"\w+", kind))}
+    personal = pii_columns(relation.columns) | inside | personal_values(con, _parquet(path), texts)
     return [Column(name, kind, name in personal) for name, kind in pairs]
 
 

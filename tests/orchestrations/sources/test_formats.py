@@ -137,3 +137,8 @@ def test_a_parquet_bomb_is_refused(take: Callable):
     assert len(bomb) < len(plain.getvalue()) * 100
     with pytest.raises(DatasetError, match="far more than is allowed"):
         take(plain.getvalue(), max_bytes=len(plain.getvalue()) + 1)
+
+
+def test_personal_data_within_nested_columns_is_found(take: Callable):
+    table = pa.table({"who": [{"phone": "x", "n": 1}], "list": [["ada@x.com"]], "tags": [["a"]], "box": [{"w": 1}]})
+    assert [column.name for column in take(parquet(table))[0].columns if column.pii_guess] == ["who", "list"]

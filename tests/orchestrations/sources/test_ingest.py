@@ -148,8 +148,11 @@ def test_the_answer_tells_what_was_found(take: Callable, tmp_path: Path):
         ("email,n\nx,1\n", ["email"]),
         ("contact,n\nada@x.com,1\n", ["contact"]),
         ("contact,n\n+49 30 1234567,1\n", ["contact"]),
+        ("note,n\nsent to ada@x.com on Monday,1\n", ["note"]),
+        ('{"buyer": {"mail": "ada@x.com"}, "n": 1}\n', ["buyer"]),
+        ('{"buyers": ["+49301234567"], "codes": ["A1"]}\n', ["buyers"]),
     ],
-    ids=["by-name", "by-address", "by-number"],
+    ids=["by-name", "by-address", "by-number", "within-a-text", "nested", "in-a-list"],
 )
 def test_personal_data_is_guessed_by_name_and_by_value(take: Callable, content: str, personal: list[str]):
     assert [column.name for column in take(content)[0].columns if column.pii_guess] == personal
