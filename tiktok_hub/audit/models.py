@@ -21,7 +21,7 @@ class Entry(TenantModel):
     tenant = models.ForeignKey(  # type: ignore[assignment]
         Tenant, models.DO_NOTHING, null=True, db_constraint=False, editable=False, related_name="+"
     )
-    at = models.DateTimeField(default=timezone.now, db_index=True)
+    at = models.DateTimeField("when", default=timezone.now, db_index=True)
     actor_id = models.BigIntegerField(null=True)
     actor = models.CharField("who", max_length=254, blank=True)
     via = models.CharField(max_length=20, choices=Via.choices)
@@ -34,7 +34,8 @@ class Entry(TenantModel):
 
     class Meta:
         ordering = ("-at", "-pk")
-        verbose_name_plural = "audit log"
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
         indexes = [models.Index(fields=["tenant", "-at"], name="audit_of_tenant")]
 
     def __str__(self) -> str:

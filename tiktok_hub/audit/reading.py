@@ -17,6 +17,12 @@ COLUMNS = (
     *("number", "at", "who", "via", "ip", "action", "kind", "object_id", "object", "changes"),
     *("entry", "actor_id", "sealed_at", "digest"),
 )
+NOBODY = {
+    Via.SYSTEM: "tiktok_hub",
+    Via.SCHEDULE: "tiktok_hub",
+    Via.COMMAND: "the command line",
+    Via.LINK: "holder of the link",
+}
 _PIECE = 1000
 
 
@@ -29,10 +35,8 @@ def kind_name(object_type: str) -> str:
 
 
 def who_name(entry: Entry) -> str:
-    """Name who acted: a person, the hub itself, or a stranger at the door."""
-    if entry.actor:
-        return entry.actor
-    return "tiktok_hub" if entry.via in {Via.SYSTEM, Via.SCHEDULE} else "nobody known"
+    """Name who acted: a person, or who it can have been at that door."""
+    return entry.actor or NOBODY.get(Via(entry.via), "a stranger")
 
 
 def value_shown(value: Any) -> str:

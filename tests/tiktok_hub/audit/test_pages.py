@@ -32,6 +32,11 @@ def entry(acme, ada) -> Entry:
     return found
 
 
+def day(distance: int) -> str:
+    """Return a day before or after today, as browsers send it."""
+    return f"{timezone.now() + timedelta(days=distance):%Y-%m-%d}"
+
+
 def shown(page: str) -> str:
     """Return a page without the blanks between its tags."""
     return " ".join(page.split())
@@ -50,7 +55,7 @@ def test_the_list_says_who_did_what_when_and_from_where(entry, ada, client_of):
 
 def test_the_page_of_an_entry_shows_old_and_new_and_its_place(entry, ada, client_of):
     page = shown(client_of(ada).get(f"{LIST}{entry.pk}/change/").content.decode())
-    assert '<td>access_token</td><td class="oc-wrap">–</td><td class="oc-wrap">•••</td>' in page
+    assert "<td>access_token</td><td>–</td><td>•••</td>" in page
     assert "{&quot;from&quot;: 1}" in page
     with tenant_scope(entry.tenant):
         stored = Entry.objects.select_related("seal").get(pk=entry.pk)
@@ -71,11 +76,9 @@ def test_the_page_of_an_entry_shows_old_and_new_and_its_place(entry, ada, client
         pytest.param("q=calc", True, id="a word of its object"),
         pytest.param("q=203.0.113.7", True, id="its address"),
         pytest.param("q=nothing-like-it", False, id="another word"),
-        pytest.param(f"at_from={timezone.now():%Y-%m-%d}&at_to={timezone.now():%Y-%m-%d}", True, id="today"),
-        pytest.param(
-            f"at_to={timezone.now() - timedelta(days=2):%Y-%m-%d}", False, id="until the day before yesterday"
-        ),
-        pytest.param(f"at_from={timezone.now() + timedelta(days=2):%Y-%m-%d}", False, id="from the day after tomorrow"),
+        pytest.param(f"at_from={day(-1)}&at_to={day(1)}", True, id="these days"),
+        pytest.param(f"at_to={day(-2)}", False, id="until the day before yesterday"),
+        pytest.param(f"at_from={day(2)}", False, id="from the day after tomorrow"),
         pytest.param("at_from=soon", True, id="no date at all"),
     ],
 )

@@ -1,5 +1,6 @@
 """The wall follows what is opened, statement by statement, and is otherwise not noticed."""
 
+import sqlite3
 import threading
 
 import pytest
@@ -137,6 +138,18 @@ def test_a_connection_that_served_one_tenant_shows_the_next_only_its_own(both, a
     assert seen() == set()
 
 
+def test_the_drivers_own_connection_has_nothing_open_after_a_statement(both, acme):
+    with tenant_scope(acme):
+        assert seen() == {"acme"}
+    if POSTGRESQL:
+        driver = connection.connection
+        assert driver.execute("SELECT current_setting('hub.tenant', true)").fetchone()[0] in {None, ""}
+        assert driver.execute(f"SELECT name FROM {TABLE}").fetchall() == []
+    else:
+        with pytest.raises(sqlite3.IntegrityError, match="not opened"):
+            connection.connection.execute(f"DELETE FROM {TABLE}")
+
+
 def test_counts_columns_and_keys_are_those_of_the_statement(both, acme):
     with tenant_scope(acme), connection.cursor() as cursor:
         cursor.execute(f"UPDATE {TABLE} SET name = %s WHERE tenant_id = %s", ["renamed %", acme.pk])
@@ -164,7 +177,7 @@ def test_an_error_in_a_transaction_is_the_databases_own(both, acme):
         assert Credential.objects.count() == 1
 
 
-def test_a_database_function_that_locks_works_inside_and_outside_of_transactions(both, acme):
+def test_reading_in_pieces_and_locking_rows_work_as_ever(both, acme):
     with tenant_scope(acme):
         assert list(Credential.objects.iterator(chunk_size=1)) == list(Credential.objects.all())
         with transaction.atomic():
