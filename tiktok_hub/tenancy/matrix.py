@@ -59,6 +59,8 @@ them with `--user`. When a schedule starts a run, the same is asked of the perso
 not any more, the run is refused and stands in the list as failed with that reason, and its owner is told by e-mail
 once.
 
+![The form of a destination, with business-user access at its end](images/destination.png)
+
 ## Restrict PII access
 
 Personal values are masked for this person in previews, in rejected rows and downloads, and in the hash explainer, with
@@ -67,6 +69,8 @@ told by the plugins' own fields, by their names and values when a file is upload
 whoever is restricted cannot unmark a column. Downloads of rejected rows are masked for everybody, and hold no values at
 all for them. The numbers of a run or plan are shown to everybody who may run the query, so that somebody who knows an
 address can learn whether it is in the data.
+
+![The preview of a query, masked for somebody with restricted access](images/masked.png)
 """
 
 
