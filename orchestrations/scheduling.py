@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from orchestrations.access import RUN, access_check
@@ -64,6 +64,9 @@ class Wish:
             "kind": self.kind, "cron": self.cron, "every_minutes": self.every_minutes, "time_zone": self.time_zone,
             "overlap": self.overlap, "missed": self.missed, "enabled": self.enabled,
         }  # fmt: skip
+
+
+SCHEDULED = "A schedule sends this by itself, in somebody else's name, and you may not change what it sends."
 
 
 def anchor_for(wish: Wish, present: Schedule | None, now: datetime) -> datetime:
@@ -130,6 +133,18 @@ def schedule_stands(schedule: Schedule) -> bool:
     except (PermissionDenied, ValidationError):
         return False
     return True
+
+
+def scheduled_change_check(orchestrations: QuerySet[Orchestration], membership: Membership | None) -> None:
+    """Raise ValidationError where somebody would change what schedules send, whose runs they may not start themselves.
+
+    Schedules run in the name of whoever set them: who may not send must not choose what somebody else's name sends.
+    """
+    for each in orchestrations.filter(schedule__enabled=True).select_related("destination", "tenant"):
+        try:
+            access_check(membership, each.destination, RUN)
+        except PermissionDenied as error:
+            raise ValidationError(f"{SCHEDULED} {error}") from None
 
 
 def schedules_tick(now: datetime | None = None) -> int:

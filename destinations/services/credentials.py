@@ -26,6 +26,7 @@ from tiktok_hub.tenancy.models import User
 WRITING_ROLES = frozenset({"ADMIN", "OPERATOR"})
 #: Ad accounts whose role is looked up in one check: each costs at least two requests.
 MOST_ROLES = 5
+TOKEN_LONGEST = 512  # TikTok's have 40 characters; longer ones fit in no header, so that nobody could say they are none
 #: Return code for an App ID and secret that do not fit: the operator's settings, nothing about the token.
 _APP_MISMATCH = 40101
 #: Code of the ValidationError about a token that TikTok refuses.
@@ -81,7 +82,7 @@ def credential_token_set(*, credential: Credential, token: str, by: User | str) 
 def token_look(*, credential: Credential, token: str) -> CredentialCheck:
     """Ask TikTok about a pasted token before it is kept; ValidationError when it is none or is refused."""
     token = token.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
+    if not token or len(token) > TOKEN_LONGEST or not token.isascii() or not token.isprintable() or " " in token:
         raise ValidationError("That is no TikTok access token: it is one word of letters and digits, without blanks.")
     probe = Credential(tenant_id=credential.tenant_id, access_token=token, pasted=True)
     found = _look(probe, ids_used(credential))

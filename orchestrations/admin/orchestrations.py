@@ -19,12 +19,13 @@ from orchestrations.admin.mapping import Mapped, columns_map, destination_target
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunPurpose, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationForm, ScheduleForm
 from orchestrations.models import Orchestration, Run, Schedule
-from orchestrations.scheduling import schedule_save, schedule_stands, schedule_switch
+from orchestrations.scheduling import schedule_save, schedule_stands, schedule_switch, scheduled_change_check
 from orchestrations.sending import SAMPLES, sending_refusal
 from orchestrations.services import orchestration_delete, run_start
 from orchestrations.templatetags.orchestration_tags import at_zone
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
+from tiktok_hub.tenancy.models import Membership
 
 LAST_RUNS = 15
 PK_DIGITS = 19
@@ -206,10 +207,18 @@ class OrchestrationAdmin(OwnPageAdmin):
 
     def switch(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
         """Enable or disable it."""
-        orchestration.enabled = request.POST.get("enabled") == "1"
-        orchestration.save(update_fields=["enabled"])
-        messages.success(request, f"“{orchestration}” is {'enabled' if orchestration.enabled else 'disabled'}.")
+        enabled = request.POST.get("enabled") == "1"
+        if attempt(request, lambda: self.switched(orchestration, enabled, member(request))):
+            messages.success(request, f"“{orchestration}” is {'enabled' if enabled else 'disabled'}.")
         return back(self.url("detail", orchestration))
+
+    def switched(self, orchestration: Orchestration, enabled: bool, who: Membership) -> Orchestration:
+        """Enable or disable it; raise ValidationError where a schedule would send for who may not."""
+        if enabled:
+            scheduled_change_check(Orchestration.objects.filter(pk=orchestration.pk), who)
+        orchestration.enabled = enabled
+        orchestration.save(update_fields=["enabled"])
+        return orchestration
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Count the runs that go with it instead of listing every batch."""

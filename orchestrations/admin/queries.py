@@ -45,6 +45,12 @@ class QueryAdmin(OwnPageAdmin):
         """Return the queries with the number of orchestrations that use them."""
         return super().get_queryset(request).annotate(uses=Count("orchestrations"))  # type: ignore[no-any-return]
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Tell the form who writes."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.membership = member(request)
+        return form
+
     @shown("Status", ordering="status", label=COLOURS)
     def state(self, query: Query) -> tuple[str, str]:
         """Return the status with its label."""

@@ -19,7 +19,7 @@ from orchestrations.choices import QueryStatus
 from orchestrations.forms.audiences import AUDIENCE, audience_fields
 from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Orchestration, Query, Schedule
-from orchestrations.scheduling import schedule_stays
+from orchestrations.scheduling import schedule_stays, scheduled_change_check
 from orchestrations.services import orchestration_check
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_allows
@@ -134,10 +134,13 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(None, NO_SCHEDULE)
         if not cleaned.get("query") or not cleaned.get("destination"):
             return cleaned
+        stored = self._sends()
         self.instance.settings = self.settings_typed()
         followed = {name: cleaned[name] for name in AUDIENCE if cleaned.get(name) is not None} or {"sync_mode": ""}
         for name, value in followed.items():
             setattr(self.instance, name, value)
+        if stored != (cleaned["query"].pk, cleaned["destination"].pk, cleaned.get("enabled"), *self._sends()[3:]):
+            self._scheduled_check()
         candidate = Orchestration(
             pk=self.instance.pk,
             query=cleaned["query"],
@@ -152,6 +155,17 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         except ValidationError as error:
             self._say(error)
         return cleaned
+
+    def _sends(self) -> tuple[Any, ...]:
+        """Return what decides about what is sent, as the instance has it."""
+        row = self.instance
+        return row.query_id, row.destination_id, row.enabled, row.settings, *(getattr(row, name) for name in AUDIENCE)
+
+    def _scheduled_check(self) -> None:
+        try:
+            scheduled_change_check(Orchestration.objects.filter(pk=self.instance.pk), self.membership)
+        except ValidationError as error:
+            self.add_error(None, error)
 
     def _schedule_refused(self) -> bool:
         """Say whether a schedule would come to run in the name of somebody who may not start runs."""

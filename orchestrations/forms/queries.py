@@ -8,8 +8,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from orchestrations.choices import QueryStatus
 from orchestrations.forms.sql import SqlWidget, error_line
-from orchestrations.models import Query
+from orchestrations.models import Orchestration, Query
 from orchestrations.queries import query_describe
+from orchestrations.scheduling import scheduled_change_check
+from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.scope import current_tenant
 
 STATUS_HELP = "Orchestrations use active queries only. A draft may be saved while it is still broken."
@@ -18,9 +20,10 @@ STATUS_HELP = "Orchestrations use active queries only. A draft may be saved whil
 class QueryForm(forms.ModelForm):  # type: ignore[type-arg]
     """Write SQL, save it as a draft or activate it.
 
-    After validation `sql_error` says what is wrong with the SQL of a draft, and `sql_line` where.
+    `membership`, set by the page, is who writes. After validation `sql_error` says what is wrong with the SQL of a draft, and `sql_line` where.
     """
 
+    membership: Membership | None = None
     sql_error = ""
     sql_line: int | None = None
 
@@ -41,6 +44,8 @@ class QueryForm(forms.ModelForm):  # type: ignore[type-arg]
         """Ask the engine what the SQL returns; errors stop an active query only."""
         cleaned = super().clean() or self.cleaned_data
         sql, tenant = cleaned.get("sql"), current_tenant()
+        if self.instance.pk and "sql" in self.changed_data:
+            self._scheduled_check()
         if not sql or tenant is None:
             return cleaned
         try:
@@ -48,6 +53,12 @@ class QueryForm(forms.ModelForm):  # type: ignore[type-arg]
         except ValidationError as error:
             self._broken(error, active=cleaned.get("status") == QueryStatus.ACTIVE)
         return cleaned
+
+    def _scheduled_check(self) -> None:
+        try:
+            scheduled_change_check(Orchestration.objects.filter(query=self.instance), self.membership)
+        except ValidationError as error:
+            self.add_error("sql", error)
 
     def _broken(self, error: ValidationError, *, active: bool) -> None:
         self.instance.columns = []

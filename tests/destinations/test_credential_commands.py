@@ -43,8 +43,9 @@ def test_credential_token_reauthorises_from_standard_input(acme, credential_of, 
         ("acme", "nothing", "emulator-token-acme", "no credential"),
         ("acme", "events", "emulator-token-revoked", "no longer accepts"),
         ("acme", "events", "", "no TikTok access token"),
+        ("acme", "events", "a" * 9_000, "no TikTok access token"),
     ],
-    ids=["no tenant", "no credential", "revoked", "empty"],
+    ids=["no tenant", "no credential", "revoked", "empty", "endless"],
 )
 def test_credential_token_says_what_is_wrong(acme, credential_of, typed, tenant, name, token, sentence):
     credential_of(acme)

@@ -20,6 +20,7 @@ MODELS = {
     "queries": "orchestrations.{}_query",
     "orchestrations": "orchestrations.{}_orchestration",
 }
+SENT = {"queries", "orchestrations"}
 VERBS = {"added": "add", "changed": "change", "removed": "delete"}
 
 
@@ -39,6 +40,8 @@ def refusals(membership: Membership, changes: Iterable[Change]) -> Iterator[tupl
             yield change, "You may not see personal data, and so not say which columns hold it."
         elif change.touches("schedule") and not change.removed and not membership_allows(membership, RUN):
             yield change, "You may not start runs in production, and schedules run in your name from then on."
+        elif change.section in SENT and verb == "change" and not membership_allows(membership, RUN):
+            yield change, f"You may not start runs in production, and so not change a {noun} that schedules may send."
 
 
 def is_open(membership: Membership, destination: dict[str, Any] | None) -> bool:

@@ -206,3 +206,38 @@ def test_a_refused_run_explains_itself(ready, scheduled, person):
     assert "in the name of Bea" in page
     assert ("run-retry" in page, "run-restart" in page) == (False, True)
     assert "Schedule (Bea)" in text(person("ada").get("/acme/orchestrations/run/"))
+
+
+def without_sending(acme, ben) -> None:
+    with tenant_scope(acme):
+        Destination.objects.update(pii_setting=True)
+        Membership.objects.filter(user=ben).update(restrict_data_exports=True)
+
+
+def test_who_may_not_send_does_not_change_what_a_schedule_sends(scheduled, acme, ben, person):
+    without_sending(acme, ben)
+    orchestration = scheduled.orchestration
+    page = text(person("ben").post(f"{BASE}{orchestration.pk}/change/", changed(orchestration, enabled="")))
+    assert "you may not change what it sends" in page
+    query = orchestration.query
+    form = {"name": query.name, "status": "active", "description": "", "sql": "SELECT 1 AS event"}
+    page = text(person("ben").post(f"/acme/orchestrations/query/{query.pk}/change/", form))
+    assert "you may not change what it sends" in page
+    query.refresh_from_db()
+    assert query.sql == "SELECT * FROM orders"
+
+
+def test_who_may_not_send_switches_nothing_on_that_a_schedule_sends(scheduled, acme, ben, person):
+    without_sending(acme, ben)
+    orchestration = scheduled.orchestration
+    for enabled, stands in (("0", False), ("1", False)):
+        person("ben").post(f"{BASE}{orchestration.pk}/switch/", {"enabled": enabled})
+        with tenant_scope(acme):
+            orchestration.refresh_from_db()
+        assert orchestration.enabled is stands
+
+
+def test_who_may_send_changes_what_a_schedule_sends(scheduled, person):
+    query = scheduled.orchestration.query
+    form = {"name": query.name, "status": "active", "description": "", "sql": "SELECT * FROM orders LIMIT 5"}
+    assert person("bea").post(f"/acme/orchestrations/query/{query.pk}/change/", form).status_code == 302
