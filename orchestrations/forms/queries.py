@@ -20,7 +20,8 @@ STATUS_HELP = "Orchestrations use active queries only. A draft may be saved whil
 class QueryForm(forms.ModelForm):  # type: ignore[type-arg]
     """Write SQL, save it as a draft or activate it.
 
-    `membership`, set by the page, is who writes. After validation `sql_error` says what is wrong with the SQL of a draft, and `sql_line` where.
+    `membership`, set by the page, is who writes. After validation `sql_error` says what is wrong with the SQL of a
+    draft, and `sql_line` where.
     """
 
     membership: Membership | None = None

@@ -57,7 +57,7 @@ A destination that is closed to somebody does not exist for them, and neither do
 pickers, when saving, running, planning, retrying, releasing, downloading, through the API and in commands that name
 them with `--user`. When a schedule starts a run, the same is asked of the person in whose name it runs: if they may
 not any more, the run is refused and stands in the list as failed with that reason, and its owner is told by e-mail
-once.
+once. Nobody changes what such a schedule sends, by its query, orchestration or a promotion, who may not start its runs.
 
 ![The form of a destination, with business-user access at its end](images/destination.png)
 
