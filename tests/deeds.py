@@ -45,6 +45,8 @@ def _pages(permission: str, *lines: str) -> Iterator[Deed]:
 
 
 DEEDS: list[Deed] = [
+    *_crud("audit.entry", "view"),
+    *_pages("audit.download_entry", "GET export.csv"),
     *_crud("api.apikey", "view add"),
     *_pages("api.change_apikey", "POST <id>/revoke/"),
     *_crud("tenancy.membership", "view add change delete"),
@@ -121,6 +123,7 @@ OPEN = {
     "", "(?P<url>.*)$", "^(?P<app_label>…)/$", "autocomplete/", "jsi18n/", "login/", "logout/", "search/",
     "password_change/", "password_change/done/", "r/<content_type>/<id>/",
     "api/apikey/<id>/delete/",
+    "audit/entry/add/", "audit/entry/<id>/delete/",
     "people/invitation/<id>/delete/", "people/singlesignon/<id>/delete/", "people/singlesignon/add/",
     "tenancy/tenant/add/", "tenancy/tenant/<id>/delete/",
     *(f"orchestrations/{name}/{page}" for name in ("run", "audience") for page in ("add/", "<id>/delete/")),
