@@ -271,6 +271,12 @@ def test_a_schedule_needs_the_right_to_run(sandbox, production, promote, deputy,
     assert "may not start runs" in problems(promote, membership=member)
 
 
+def test_a_query_that_schedules_may_send_needs_the_right_to_run(sandbox, production, promote, deputy, membership_in):
+    edit(sandbox.twin, Query, "spare", description="ours")
+    member = membership_in(deputy(Policy.OPERATOR, restrict_data_exports=True), production)
+    assert "may not start runs" in problems(promote, membership=member)
+
+
 def test_who_may_not_promote_does_not_whatever_they_are_in_the_sandbox(
     sandbox, promote, bea, production, membership_in
 ):
