@@ -43,6 +43,7 @@ class DatasetAdmin(OwnPageAdmin):
             return super().get_form(request, obj, change, fields=())  # type: ignore[no-any-return]
         form = super().get_form(request, obj, change, form=DatasetForm, fields=("description",))
         form.may_mark = not member(request).restrict_pii
+        form.membership = member(request)
         return form  # type: ignore[no-any-return]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

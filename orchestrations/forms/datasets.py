@@ -8,8 +8,10 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
-from orchestrations.datasets import dataset_load, dataset_mark, dataset_name_suggest
-from orchestrations.models import Dataset
+from orchestrations.datasets import dataset_load, dataset_mark, dataset_name_suggest, sql_reads
+from orchestrations.models import Dataset, Orchestration, Query
+from orchestrations.scheduling import scheduled_change_check
+from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.scope import current_tenant
 
 ACCEPT = ".csv,.tsv,.txt,.gz,.zst,.parquet,.pq,.json,.jsonl,.ndjson"
@@ -79,10 +81,12 @@ class DatasetUploadForm(_FileForm):
 class DatasetForm(_FileForm):
     """Replace a dataset's file, describe it, mark its personal data.
 
-    `may_mark` is False for people with restricted access: whoever may not see personal data cannot unmark it.
+    `membership`, set by the page, is who does. `may_mark` is False for people with restricted access: whoever may not
+    see personal data cannot unmark it.
     """
 
     may_mark = True
+    membership: Membership | None = None
 
     pii = forms.MultipleChoiceField(label="Personal data", required=False, widget=forms.CheckboxSelectMultiple)
 
@@ -97,6 +101,17 @@ class DatasetForm(_FileForm):
         self.fields["file"].label = "New version"
         self.fields["file"].help_text = f"{FILE_HELP} Runs that have started go on with the present version."
         self.fields["pii"].choices = [(name, name) for name in self._names()]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse other content from somebody who may not send what a schedule would."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("file"):
+            readers = [query.pk for query in Query.objects.all() if sql_reads(query.sql, self.instance.name)]
+            try:
+                scheduled_change_check(Orchestration.objects.filter(query__in=readers), self.membership)
+            except ValidationError as error:
+                self.add_error("file", error)
+        return cleaned
 
     @property
     def columns(self) -> list[dict[str, Any]]:

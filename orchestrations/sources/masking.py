@@ -22,7 +22,7 @@ PII_NAME = re.compile(
     r"e_?mail|phone|mobile|msisdn|(^|_)(tel|fax|ip|idfa|idfv|aaid|gaid|adid|maid|dob|ssn|iban|ttp|ttclid)($|_)"
     r"|(first|last|sur|full|family|given|middle|user|maiden)_?name|^name$"
     r"|address|street|zip|postal|post_?code|birth|passport|latitude|longitude"
-    r"|external_id|(customer|client|member|person|contact|subscriber|loyalty|user|device|cookie|visitor|click|gclid|fbclid)_?id$"
+    r"|external_id|(customer|client|member|person|contact|subscriber|loyalty|user|device|cookie|visitor|click|gclid|fbclid)_?(id|no|nr|num|number)$"
     r"|(advertising|ip|device)_?id|user_?agent|^agent$|ip_?addr|gclid|fbclid|tiktok_click",
     re.IGNORECASE,
 )

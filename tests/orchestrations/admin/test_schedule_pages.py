@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from destinations.models import Destination
-from orchestrations.models import Orchestration, Run, Schedule
+from orchestrations.models import Dataset, Orchestration, Run, Schedule
 from orchestrations.scheduling import Wish, schedule_save, schedules_tick
 from tests.orchestrations.admin.conftest import text
 from tests.orchestrations.admin.test_orchestration_pages import BASE, page_of, second, typed
@@ -225,6 +226,17 @@ def test_who_may_not_send_does_not_change_what_a_schedule_sends(scheduled, acme,
     assert "you may not change what it sends" in page
     query.refresh_from_db()
     assert query.sql == "SELECT * FROM orders"
+
+
+def test_who_may_not_send_replaces_no_dataset_that_a_schedule_sends(scheduled, acme, ben, person):
+    without_sending(acme, ben)
+    with tenant_scope(acme):
+        dataset = Dataset.objects.get(name="orders")
+    file = SimpleUploadedFile("other.csv", b"event,email\nPurchase,a@b.example\n")
+    page = text(person("ben").post(f"/acme/orchestrations/dataset/{dataset.pk}/change/", {"file": file}))
+    assert "you may not change what it sends" in page
+    with tenant_scope(acme):
+        assert Dataset.objects.get(name="orders").digest == dataset.digest
 
 
 def test_who_may_not_send_switches_nothing_on_that_a_schedule_sends(scheduled, acme, ben, person):
