@@ -31,7 +31,8 @@ def plain(route: str) -> str:
 
 def address(deed: Deed, ids: dict[str, int]) -> str:
     """Return a deed's address for one tenant's objects."""
-    return deed.path.replace("<id>", str(ids.get("/".join(deed.path.split("/")[:2]), 1)))
+    path = deed.path.replace("links/1/", f"links/{ids.get('destinations/credentiallink', 1)}/")
+    return path.replace("<id>", str(ids.get("/".join(path.split("/")[:2]), 1)))
 
 
 def opened(browser: Client, deed: Deed, path: str) -> bool:

@@ -10,11 +10,11 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from destinations.models import Credential
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 
 def ciphertexts() -> list[str]:
-    with connection.cursor() as cursor:
+    with hub_scope(), connection.cursor() as cursor:
         cursor.execute("SELECT access_token FROM destinations_credential ORDER BY id")
         return [row[0] for row in cursor.fetchall()]
 

@@ -20,7 +20,7 @@ from destinations.tasks import credentials_check_task
 from destinations.tiktok.errors import ConfigurationError, CredentialError
 from orchestrations.models import Orchestration, Query
 from tiktok_hub.celery import app
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 ACME = "7654321098765432109"
 AUTHORISED, EXPIRED, FAILED = CredentialStatus.AUTHORISED, CredentialStatus.EXPIRED, CredentialStatus.FAILED
@@ -52,7 +52,7 @@ def test_a_pasted_token_authorises_a_credential_and_shows_what_it_reaches(pendin
 
 def test_a_token_is_ciphertext_in_the_database(pending, ada):
     credential_token_set(credential=pending, token="emulator-token-acme", by=ada)
-    with connection.cursor() as cursor:
+    with hub_scope(), connection.cursor() as cursor:
         cursor.execute("SELECT * FROM destinations_credential")
         assert "emulator-token" not in str(cursor.fetchall())
 

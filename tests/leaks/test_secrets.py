@@ -15,7 +15,7 @@ from django.views.debug import ExceptionReporter
 from destinations.models import Credential
 from destinations.services import client_open, credential_check, credential_token_set
 from destinations.tiktok.errors import TikTokError
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
 TOKEN = "zqtoken-0123456789abcdef"
 DUMPS: dict[str, Callable[[Credential], Any]] = {
@@ -49,7 +49,7 @@ def test_no_dump_of_a_credential_shows_its_token(acme, kept, dump, state):
 
 
 def test_the_column_holds_ciphertext(kept):
-    with connection.cursor() as cursor:
+    with hub_scope(), connection.cursor() as cursor:
         cursor.execute("SELECT access_token FROM destinations_credential")
         (stored,) = cursor.fetchone()
     assert stored

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
 
+from tiktok_hub.tenancy.scope import hub_scope
+
 THE_END = "end-of-the-recording"
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 
@@ -44,7 +46,7 @@ class Traces:
 
     def database(self) -> None:
         """Keep every row of every table, and the sessions as they are read back."""
-        with connection.cursor() as cursor:
+        with hub_scope(), connection.cursor() as cursor:
             for table in connection.introspection.table_names(cursor):
                 cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
                 self.add(f"table {table}", cursor.fetchall())

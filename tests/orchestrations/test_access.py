@@ -142,7 +142,7 @@ def ways_of(acme, client_of, orchestration_of, emulator, membership_in):
         user = person(acme, "walker@acme.example", policy, restrict_pii=restricted)
         with tenant_scope(acme):
             Destination.objects.update(**ACCESS[access])
-        orchestration.refresh_from_db()
+            orchestration.refresh_from_db()
         return Ways(orchestration, membership_in(user, acme), client_of(user))
 
     return make
