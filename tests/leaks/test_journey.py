@@ -62,7 +62,8 @@ def test_no_secret_and_no_person_is_left_anywhere(journey, traces, hub, ben, cli
         runs = travel(journey, hub.url)
         governed(journey, hub.url, runs[0].pk)
         audience = explained(journey, hub.url, journey.membership.user.email, ben.email)
-        paths = pages(runs, audience)
+        with tenant_scope(journey.tenant):
+            paths = pages(runs, audience)
         journey.visit(client_of(ben), "Ben", paths)
         journey.visit_hub(hub.url, ben.email, paths)
     traces.add("log records", [(record.getMessage(), record.args, record.exc_text) for record in caplog.records])
