@@ -88,7 +88,8 @@ class Ways:
     def ended(self, **fields: Any) -> Run:
         return Run.objects.create(
             tenant=self.orchestration.tenant, orchestration=self.orchestration,
-            credential=self.orchestration.destination.credential, inputs={"plugin": "tiktok-ads-events", "settings": {}}, **fields,
+            credential=self.orchestration.destination.credential,
+            inputs={"plugin": "tiktok-ads-events", "settings": {}}, **fields,
         )  # fmt: skip
 
     def retry(self) -> bool:
