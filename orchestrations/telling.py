@@ -7,7 +7,7 @@ from django.db import transaction
 
 from orchestrations.models import Schedule
 from tiktok_hub.mail import mail_send
-from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.administration import administrators
 from tiktok_hub.tenancy.models import Membership
 
 TEXT = """The scheduled run of “{orchestration}” in {tenant} did not start.
@@ -25,9 +25,8 @@ def owner_tell(schedule: Schedule, sentence: str) -> None:
 
     An owner who does not belong to the tenant any more is told nothing about it: its administrators are.
     """
-    members = Membership.objects.select_related("user").filter(user__is_active=True)
-    owner = members.filter(user=schedule.set_by).first()
-    told = [owner] if owner else list(members.filter(policy=Policy.ADMINISTRATOR))
+    owner = Membership.objects.select_related("user").filter(user=schedule.set_by, user__is_active=True).first()
+    told = [owner] if owner else list(administrators().select_related("user"))
     tenant, orchestration = schedule.tenant, schedule.orchestration
     path = f"{tenant.slug}/orchestrations/orchestration/{orchestration.pk}/"
     text = TEXT.format(

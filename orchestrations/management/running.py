@@ -26,7 +26,7 @@ from tiktok_hub.hub.locks import LockedError
 from tiktok_hub.hub.process import Child
 from tiktok_hub.hub.runner import hub_holder
 from tiktok_hub.hub.services import ServicesError, services_running
-from tiktok_hub.tenancy.choices import Policy
+from tiktok_hub.tenancy.administration import administrator_first
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
 
@@ -114,17 +114,16 @@ class RunCommand(BaseCommand):
         return run
 
     def membership(self, tenant: Tenant, email: str | None) -> Membership:
-        """Return who the command acts for: the person named, else the tenant's first administrator."""
-        rows = Membership.objects.select_related("user").filter(user__is_active=True)
-        if email is None:
-            first = rows.filter(policy=Policy.ADMINISTRATOR).order_by("restrict_pii", "pk").first()
-            if first is None:
-                self.refuse(f"“{tenant}” has no administrator. Name somebody with --user.")
-            return first
-        membership = rows.filter(user__email=email.lower()).first()
-        if membership is None:
-            self.unknown(f"active member of “{tenant}”", email, rows.values_list("user__email", flat=True))
-        return membership
+        """Return who the command acts for in a tenant: the person named, else its first administrator."""
+        with tenant_scope(tenant):
+            if email is None:
+                first = administrator_first()
+                return first or self.refuse(f"“{tenant}” has no administrator. Name somebody with --user.")
+            rows = Membership.objects.select_related("user", "tenant").filter(user__is_active=True)
+            found = rows.filter(user__email=email.lower()).first()
+            return found or self.unknown(
+                f"active member of “{tenant}”", email, rows.values_list("user__email", flat=True)
+            )
 
     def unknown(self, noun: str, name: str, known: Iterable[str]) -> NoReturn:
         """Refuse a name that does not exist, with the one that was probably meant."""

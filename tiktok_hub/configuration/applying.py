@@ -20,7 +20,7 @@ from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem
 from tiktok_hub.configuration.state import settings_revealed
 from tiktok_hub.crypto import Secret
-from tiktok_hub.tenancy.administration import administrators, administrators_lock
+from tiktok_hub.tenancy.administration import administrator_first, administrators, administrators_lock
 from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, Tenant, User
 from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
@@ -157,8 +157,7 @@ class Applier:
 
     def _somebody(self) -> User | None:
         """Return in whose name schedules of a file run: the tenant's first administrator, as for commands."""
-        rows = administrators().select_related("user")
-        first = rows.order_by("restrict_pii", "pk").first()
+        first = administrator_first()
         return first.user if first else None
 
     def _columns_refresh(self) -> None:

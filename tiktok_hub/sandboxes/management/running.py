@@ -6,15 +6,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from orchestrations.management.running import RunCommand
-from tiktok_hub.acting import Via, acting_as
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.problems import Problem
 from tiktok_hub.configuration.schema import BY_NAME
 from tiktok_hub.sandboxes.models import Sandbox
 from tiktok_hub.sandboxes.services import sandbox_of
-from tiktok_hub.tenancy.choices import Policy
-from tiktok_hub.tenancy.models import Membership, Tenant
-from tiktok_hub.tenancy.scope import tenant_scope
+from tiktok_hub.tenancy.models import Tenant
 
 EXIT_HELP = "Exit status: 0 done (or nothing to do), 1 blocked, nothing was changed, 2 wrong use."
 BLOCKED = 1
@@ -37,29 +34,6 @@ class SandboxCommand(RunCommand):
             known = Tenant.objects.exclude(sandbox_of=None).values_list("slug", flat=True)
             self.unknown("sandbox", slug, known)
         return sandbox_of(tenant)
-
-    def membership(self, tenant: Tenant, email: str | None) -> Membership:
-        """Return who the command acts for: the member of production named, else its first administrator."""
-        with tenant_scope(tenant):
-            rows = Membership.objects.select_related("user", "tenant").filter(user__is_active=True)
-            if email is None:
-                first = rows.filter(policy=Policy.ADMINISTRATOR).order_by("restrict_pii", "pk").first()
-                if first is None:
-                    self.refuse(f"“{tenant}” has no administrator. Name somebody with --user.")
-                return first
-            found = rows.filter(user__email=email.lower()).first()
-            return found or self.unknown(
-                f"active member of “{tenant}”", email, rows.values_list("user__email", flat=True)
-            )
-
-    def work(self, **options: Any) -> int:
-        """Do the command's work and return the exit status; the log says that it came from a command."""
-        with acting_as(None, Via.COMMAND):
-            return self.done(**options)
-
-    def done(self, **options: Any) -> int:
-        """Do the command's work and return the exit status."""
-        raise NotImplementedError
 
     def blocked(self, problems: list[Problem]) -> int:
         """Tell what blocks, and return the exit status that says so."""

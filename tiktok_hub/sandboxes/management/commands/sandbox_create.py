@@ -25,7 +25,7 @@ class Command(SandboxCommand):
         parser.add_argument("--tokens", action="store_true", help="copy the credentials' tokens")
         self.acting_arguments(parser)
 
-    def done(self, **options: Any) -> int:
+    def work(self, **options: Any) -> int:
         """Make it."""
         production = self.tenant(options["production"])
         sandbox = sandbox_create(

@@ -24,7 +24,7 @@ class Command(SandboxCommand):
         parser.add_argument("--exit-code", action="store_true", help="end with status 1 where they differ")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object instead of text")
 
-    def done(self, **options: Any) -> int:
+    def work(self, **options: Any) -> int:
         """Compare and show."""
         sandbox = self.sandbox(options["sandbox"])
         found = sandbox_compare(sandbox).deviations

@@ -25,7 +25,7 @@ class Command(SandboxCommand):
         parser.add_argument("--dry-run", action="store_true", help="check and show, and change nothing")
         self.acting_arguments(parser)
 
-    def done(self, **options: Any) -> int:
+    def work(self, **options: Any) -> int:
         """Promote, or say what blocks it."""
         sandbox, dry = self.sandbox(options["sandbox"]), bool(options["dry_run"])
         wish = {
