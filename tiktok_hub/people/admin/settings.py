@@ -166,6 +166,12 @@ class GroupRuleForm(forms.ModelForm):  # type: ignore[type-arg]
         model = GroupRule
         fields = ("group", "policy", "options")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Name the fields for screen readers: in a table, only the head of the column does."""
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = field.label
+
 
 class GroupRuleInline(TabularInline):  # type: ignore[misc]
     """The table group → policy."""
