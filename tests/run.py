@@ -1,7 +1,8 @@
 """Run the whole suite on SQLite and again on PostgreSQL, with a real Valkey, and say on what it ran.
 
-Both servers come from Python packages and live in a temporary folder for the time of the tests. `TEST_DATABASE_URL` and
-`TEST_REDIS_URL` name others. Arguments go to pytest; the exit status is that of the first suite that failed.
+What knows no database runs once (`tests/once.py`). Both servers come from Python packages and live in a temporary folder
+for the time of the tests. `TEST_DATABASE_URL` and `TEST_REDIS_URL` name others. Arguments go to pytest; the exit status
+is that of the first suite that failed.
 """
 
 import os
@@ -20,6 +21,7 @@ from types import FrameType
 import psycopg
 import redis
 
+from tests.once import ONCE
 from tests.servers import postgres_running, valkey_running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +57,8 @@ def suite(arguments: list[str], broker: str, database: str, browser: str | None)
         environment["DATABASE_URL"] = database
     command = [sys.executable, "-m", "pytest", "-p", "tests.isolation"]
     command += [] if browser else ["--ignore=tests/browser"]
+    if database and not any(Path(argument.split("::")[0]).exists() for argument in arguments):
+        command += [f"--ignore={folder}" for folder in ONCE]
     if not any(argument.startswith(ALONE) for argument in arguments):
         command += ["-n", str(min(os.cpu_count() or 1, PROCESSES_MAX)), "--dist", "loadfile"]
     began = time.monotonic()
