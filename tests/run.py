@@ -1,8 +1,8 @@
 """Run the whole suite on SQLite and again on PostgreSQL, with a real Valkey, and say on what it ran.
 
-What knows no database runs once (`tests/once.py`). Both servers come from Python packages and live in a temporary folder
-for the time of the tests. `TEST_DATABASE_URL` and `TEST_REDIS_URL` name others. Arguments go to pytest; the exit status
-is that of the first suite that failed.
+What knows no database runs once (`tests/once.py`). Both servers come from Python packages and live in a temporary
+folder for the time of the tests. `TEST_DATABASE_URL` and `TEST_REDIS_URL` name others. Arguments go to pytest; the exit
+status is that of the first suite that failed.
 """
 
 import os
