@@ -5,7 +5,7 @@ creates tenants and people, under `/platform/`.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypedDict
 
 from django.contrib.auth.views import LogoutView, redirect_to_login
@@ -55,9 +55,18 @@ class HubSite(UnfoldAdminSite):  # type: ignore[misc]
         return HttpResponseRedirect(root_url("account/password/"))
 
 
-class TenantSite(HubSite):
-    """The pages of one tenant."""
+def no_guide(request: HttpRequest) -> Any:
+    """Lead nobody anywhere."""
 
+
+class TenantSite(HubSite):
+    """The pages of one tenant.
+
+    `guide` returns what to do next for people who are new here, with `steps`, `done` and `next`, or None; the app that
+    knows the way puts its own function here.
+    """
+
+    guide: Callable[[HttpRequest], Any] = staticmethod(no_guide)
     site_header = "tiktok_hub"
     index_title = "Overview"
 
@@ -70,7 +79,8 @@ class TenantSite(HubSite):
         tenant = current_tenant()
         name = tenant.name if tenant else "tiktok_hub"
         named = {"site_header": name, "site_subheader": "tiktok_hub", "tenant": tenant}
-        return {**super().each_context(request), **named, "sandbox_banner": sandbox_banner(request)}
+        around = {"sandbox_banner": sandbox_banner(request), "guide": partial(self.guide, request)}
+        return {**super().each_context(request), **named, **around}
 
 
 class PlatformSite(HubSite):

@@ -1,17 +1,14 @@
 """What the audience page shows, worked out from an audience: ids told, members matched, the curve, who keeps it."""
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from destinations.preparation.contract import ID_TYPES
 from destinations.tiktok.audience_calls import FEWEST_MEMBERS
-from orchestrations.admin.charts import PLAIN
+from orchestrations.admin.charts import Chart, Series, bars, lines
 from orchestrations.audiences.targets import audience_keys
 from orchestrations.choices import UNFINISHED_RUNS, RunPurpose
 from orchestrations.models import Audience, AudienceReading, Orchestration, Run, RunAudience
@@ -21,7 +18,6 @@ TICKS = 10
 SLOTS = 60
 READINGS = 1000
 SHORT = timedelta(days=4)
-TOLD, MATCHED, FLOOR = "var(--color-primary-500)", "var(--color-green-500)", "var(--color-orange-400)"
 LABELS = {"EMAIL": "e-mail addresses", "PHONE": "phone numbers", "IDFA": "IDFA (iOS)", "AAID": "AAID (Android)"}
 
 
@@ -51,16 +47,6 @@ class Keeper:
     orchestration: Orchestration
     now: bool
     run: Run | None
-
-
-def _curve_options() -> str:
-    """Return the options of the plain chart with fewer words below it."""
-    options = json.loads(PLAIN)
-    options["scales"]["x"]["ticks"] |= {"maxTicksLimit": TICKS, "maxRotation": 0}
-    return json.dumps(options)
-
-
-CURVE_OPTIONS = _curve_options()
 
 
 def ids_told(audience: Audience) -> list[Told]:
@@ -102,23 +88,37 @@ def _keeps(orchestration: Orchestration, audience: Audience) -> bool:
     return mine in audience_keys(settings)
 
 
-def curve(audience: Audience) -> str:
-    """Return people told and members matched over time, in at most 60 steps of equal length; empty for one reading.
+def curve(audience: Audience) -> Chart | None:
+    """Return people told and members matched over time, in at most 60 steps of equal length; None for one reading.
 
     The floor of 1,000 is drawn where it is near enough to be of interest.
     """
     newest = AudienceReading.objects.filter(audience=audience).order_by("-read_at")[:READINGS]
     readings = list(newest)[::-1]
     if len(readings) < 2:  # noqa: PLR2004 - one point is no curve
-        return ""
+        return None
     points = _points(readings, timezone.now())
     told, size = [reading.told for _, reading in points], [reading.size for _, reading in points]
     short = points[-1][0] - points[0][0] < SHORT
-    lines = [_line("People told by us", told, TOLD), _line("Members matched at TikTok", size, MATCHED)]
+    series = [Series("People told by us", "told", told), Series("Members matched at TikTok", "good", size)]
     if max([*told, *(value or 0 for value in size)]) < 10 * FEWEST_MEMBERS:
-        lines.append(_line("Needed by an ad group", [FEWEST_MEMBERS] * len(points), FLOOR) | {"borderDash": [4, 4]})
+        series.append(Series("Needed by an ad group", "warn", [FEWEST_MEMBERS] * len(points), dashed=True))
     labels = [f"{at:%b} {at.day}, {at:%H:%M}" if short else f"{at:%b} {at.day}" for at, _ in points]
-    return json.dumps({"labels": labels, "datasets": lines})
+    words = "People told by us and members matched at TikTok over time"
+    return lines(words, "When", labels, series, stepped=True, ticks=TICKS)
+
+
+def changes(targets: list[RunAudience]) -> Chart | None:
+    """Return who came and who went with each of some runs, given newest first, as bars up and down; None for none."""
+    ran = [each for each in reversed(targets) if each.run.purpose == RunPurpose.DELIVER]
+    if not any(each.added or each.removed for each in ran):
+        return None
+    series = [
+        Series("People added", "good", [each.added for each in ran]),
+        Series("People removed", "bad", [-each.removed for each in ran]),
+    ]
+    labels = [f"Run {each.run_id}" for each in ran]
+    return bars("People added to and removed from the audience by its last runs", "Run", labels, series, ticks=TICKS)
 
 
 def _points(readings: list[AudienceReading], now: datetime) -> list[tuple[datetime, AudienceReading]]:
@@ -133,10 +133,3 @@ def _points(readings: list[AudienceReading], now: datetime) -> list[tuple[dateti
             index += 1
         points.append((at, readings[index]))
     return points
-
-
-def _line(label: str, data: Iterable[int | None], colour: str) -> dict[str, Any]:
-    return {
-        "label": label, "data": list(data), "borderColor": colour, "backgroundColor": colour, "pointRadius": 0,
-        "stepped": True, "borderWidth": 2,
-    }  # fmt: skip

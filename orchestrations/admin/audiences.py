@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from destinations.models import destinations_usable_by
 from destinations.tiktok.errors import TikTokError
-from orchestrations.admin.audience_facts import CURVE_OPTIONS, curve, ids_told, keepers, matched, running
+from orchestrations.admin.audience_facts import changes, curve, ids_told, keepers, matched, running
 from orchestrations.admin.audience_words import settling, standing
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.explaining import explained
@@ -156,12 +156,12 @@ class AudienceAdmin(OwnPageAdmin):
         """Show the audience."""
         audience = self.object_or_404(request, object_id)
         open_here = destinations_usable_by(member(request))
-        targets = RunAudience.objects.filter(audience=audience, run__orchestration__destination__in=open_here)
+        own = RunAudience.objects.filter(audience=audience, run__orchestration__destination__in=open_here)
+        targets = list(own.select_related("run__orchestration").order_by("-run_id")[:LAST_RUNS])
         return self.page(
             request, "orchestrations/audience/page.html", title=str(audience), original=audience, audience=audience,
             standing=standing(audience, request), settling=settling(audience), ids=ids_told(audience),
-            matched=matched(audience), curve=curve(audience), chart_options=CURVE_OPTIONS,
-            targets=list(targets.select_related("run__orchestration").order_by("-run_id")[:LAST_RUNS]),
+            matched=matched(audience), curve=curve(audience), changes=changes(targets), targets=targets,
             keepers=keepers(audience, Orchestration.objects.filter(destination__in=open_here)),
             active=running(audience), can_change=request.user.has_perm(CHANGE),
             can_download=request.user.has_perm(DOWNLOAD), raw=is_admin(member(request)),

@@ -1,66 +1,87 @@
-"""The tenant's first page: what is to do next, what ran lately, what needs attention."""
+"""The tenant's first page: what is to do next, what needs attention, how today goes, and the last 30 days."""
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from destinations.choices import CredentialStatus
-from destinations.models import Credential, destinations_usable_by
-from orchestrations.admin.audience_words import TROUBLED, standing
-from orchestrations.admin.audiences import audiences_visible_to
+from destinations.models import destinations_usable_by
+from orchestrations.admin.attention import attention, health
 from orchestrations.admin.base import member
-from orchestrations.admin.charts import STACKED, days_chart
-from orchestrations.choices import RunStatus
-from orchestrations.models import Dataset, Orchestration, Query, Run, Schedule
+from orchestrations.admin.first_steps import first_steps
+from orchestrations.admin.periods import days_chart, period_of
+from orchestrations.choices import UNFINISHED_RUNS, RunPurpose, RunStatus
+from orchestrations.models import Run, Schedule
 from tiktok_hub.shell import tenant_site
+from tiktok_hub.tenancy.models import Tenant
 
 RECENT = 8
 UPCOMING = 6
-ATTENTION = 8
-DAYS = 14
+DAYS = 30
 
 tenant_site.index_template = "orchestrations/overview/page.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
-    """One line of the list of first steps; `url` is empty for people who may not do it."""
+class Tile:
+    """A number with its name and its tone, and the list of what it counts."""
 
-    title: str
-    help: str
-    done: bool
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Something that somebody should look at: where it is, what it is called, its status, and a sentence."""
-
-    url: str
-    title: str
-    status: str
     label: str
-    sentence: str
+    count: int
+    tone: str
+    url: str
+
+
+TILES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    ("Running now", "told", (RunStatus.QUEUED, RunStatus.RUNNING), ""),
+    ("Held, waiting for somebody", "warn", (RunStatus.HELD,), ""),
+    ("Succeeded today", "good", (RunStatus.SUCCEEDED,), "today"),
+    ("With errors today", "warn", (RunStatus.SUCCEEDED_WITH_ERRORS,), "today"),
+    ("Failed today", "bad", (RunStatus.FAILED,), "today"),
+)
+"""Name, tone, statuses, and the list's word for when the runs were started."""
 
 
 def overview_context(request: HttpRequest) -> dict[str, Any]:
     """Return what the first page shows to this person."""
     open_here = destinations_usable_by(member(request))
     runs = Run.objects.filter(orchestration__destination__in=open_here)
-    todos = first_steps(request)
+    tenant = member(request).tenant
     return {
-        "runs": list(runs.select_related("orchestration", "started_by")[:RECENT]),
-        "upcoming": next_runs(request),
-        "chart": days_chart(runs, days=DAYS),
-        "chart_options": STACKED,
+        "steps": first_steps(request),
+        "attention": attention(request, runs, open_here),
+        "tiles": tiles(runs, tenant),
+        "chart": days_chart(runs, period_of(tenant, DAYS)),
         "days": DAYS,
-        "todos": [] if all(todo.done for todo in todos) else todos,
-        "next": next((todo for todo in todos if not todo.done), None),
-        "credentials": credentials_attention(request),
-        "attention": [*held_attention(runs), *audiences_attention(request)],
+        "health": health(request),
+        "upcoming": next_runs(request),
+        "runs": list(runs.select_related("orchestration", "started_by")[:RECENT]),
     }
+
+
+def tiles(runs: QuerySet[Run], tenant: Tenant) -> list[Tile]:
+    """Return how many runs are at work or held, and how those that were started today ended; plans do not count."""
+    today = Q(created_at__gte=period_of(tenant, 1).start)
+    counts = {
+        f"tile_{number}": Count("pk", filter=Q(status__in=statuses) & (today if when else Q()))
+        for number, (_, _, statuses, when) in enumerate(TILES)
+    }
+    relevant = runs.filter(today | Q(status__in=UNFINISHED_RUNS), purpose=RunPurpose.DELIVER)
+    found = relevant.order_by().aggregate(**counts)
+    return [
+        Tile(label, count, tone if count else "idle", _where(statuses, when))
+        for count, (label, tone, statuses, when) in zip(found.values(), TILES, strict=True)
+    ]
+
+
+def _where(statuses: tuple[str, ...], when: str) -> str:
+    """Return the address of the list of runs that a tile counts."""
+    status = {"status__exact": statuses[0]} if len(statuses) == 1 else {"status__in": ",".join(statuses)}
+    query = status | {"purpose__exact": RunPurpose.DELIVER.value} | ({"when": when} if when else {})
+    return f"{reverse('admin:orchestrations_run_changelist')}?{urlencode(query)}"
 
 
 def next_runs(request: HttpRequest) -> list[Schedule]:
@@ -70,67 +91,3 @@ def next_runs(request: HttpRequest) -> list[Schedule]:
     open_here = destinations_usable_by(member(request))
     rows = Schedule.objects.filter(enabled=True, orchestration__enabled=True, next_slot__isnull=False)
     return list(rows.filter(orchestration__destination__in=open_here).select_related("orchestration")[:UPCOMING])
-
-
-def credentials_attention(request: HttpRequest) -> list[Credential]:
-    """Return credentials that somebody has to authorise, for people who can."""
-    if not request.user.has_perm("destinations.view_credential"):
-        return []
-    return list(Credential.objects.exclude(status=CredentialStatus.AUTHORISED))
-
-
-def held_attention(runs: Any) -> list[Attention]:
-    """Return the runs that wait for somebody to release or cancel them."""
-    return [
-        Attention(
-            reverse("admin:orchestrations_run_change", args=[run.pk]), f"Run {run.pk} of {run.orchestration}",
-            run.status, str(run.get_status_display()), str(run.hold.get("sentence", "")),
-        )
-        for run in runs.filter(status=RunStatus.HELD).select_related("orchestration")[:ATTENTION]
-    ]  # fmt: skip
-
-
-def audiences_attention(request: HttpRequest) -> list[Attention]:
-    """Return the audiences that cannot be used, or not for long any more."""
-    if not request.user.has_perm("orchestrations.view_audience"):
-        return []
-    return [
-        Attention(
-            reverse("admin:orchestrations_audience_change", args=[audience.pk]), audience.name,
-            audience.status, str(audience.get_status_display()), standing(audience).cause,
-        )
-        for audience in audiences_visible_to(member(request)).filter(status__in=TROUBLED)[:ATTENTION]
-    ]  # fmt: skip
-
-
-def first_steps(request: HttpRequest) -> list[Todo]:
-    """Return the way from nothing to the first run."""
-    open_here = destinations_usable_by(member(request))
-    runs = Run.objects.filter(orchestration__destination__in=open_here)
-    sampled, whole = runs.filter(sample__isnull=False).exists(), runs.filter(sample__isnull=True).exists()
-    return [
-        Todo("Connect a TikTok account", "An administrator authorises a credential at TikTok, or pastes a token.",
-             Credential.objects.filter(status=CredentialStatus.AUTHORISED).exists(),
-             _add(request, "destinations.credential")),
-        Todo("Create a destination", "Where events go: an advertiser and its event set or pixel.",
-             open_here.exists(), _add(request, "destinations.destination")),
-        Todo("Upload a dataset", "A CSV, Parquet or JSON lines file becomes a table.",
-             Dataset.objects.exists(), _add(request, "orchestrations.dataset")),
-        Todo("Write a query", "SQL whose column names say what goes where.",
-             Query.objects.exists(), _add(request, "orchestrations.query")),
-        Todo("Create an orchestration", "The query, the destination, and what is still missing.",
-             Orchestration.objects.filter(destination__in=open_here).exists(),
-             _add(request, "orchestrations.orchestration")),
-        Todo("Send a sample", "Ten rows first: look at what becomes of them.", sampled or whole, _runs(request)),
-        Todo("Run it", "All rows, with live progress.", whole, _runs(request)),
-    ]  # fmt: skip
-
-
-def _add(request: HttpRequest, model: str) -> str:
-    app, name = model.split(".")
-    return reverse(f"admin:{app}_{name}_add") if request.user.has_perm(f"{app}.add_{name}") else ""
-
-
-def _runs(request: HttpRequest) -> str:
-    allowed = request.user.has_perm("orchestrations.run_orchestration")
-    return reverse("admin:orchestrations_orchestration_changelist") if allowed else ""

@@ -10,6 +10,8 @@ from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.models import Run
 
 FULL = 100
+QUARTER = 25
+SOONEST = 3.0  # seconds of work before anybody can say how long the rest takes
 ENDED_BADLY = (RunStatus.FAILED, RunStatus.CANCELLED)
 HELD = "held"
 """Where a run waits that its guards have stopped: a step between preparing and delivering."""
@@ -160,8 +162,18 @@ def run_progress(run: Run, now: datetime | None = None) -> Progress:
 def _progress(done: int, total: int | None, unit: str, since: datetime | None, now: datetime) -> Progress:
     seconds = (now - since).total_seconds() if since else 0.0
     rate = done / seconds if seconds > 0 and done else None
-    eta = (total - done) / rate if rate and total else None
-    return Progress(done, total, unit, rate, eta)
+    known = rate and total and seconds >= SOONEST
+    return Progress(done, total, unit, rate, (total - done) / rate if known and rate and total else None)
+
+
+def run_said(run: Run) -> str:
+    """Say where a run is in words that change seldom enough to be read out: by quarters of a stage."""
+    if run.is_finished:
+        return f"{run.get_status_display()}. {run.accepted:,} {unit_of(run)} accepted, {run.rejected:,} rows rejected."
+    if waits_for_release(run):
+        return "Held: it waits for somebody to release it."
+    quarters = int(run_progress(run).percent // QUARTER) * QUARTER
+    return f"{run.get_stage_display()}{f', {quarters} %' if quarters else ''}."
 
 
 def rows_sum(run: Run) -> Sum | None:
@@ -201,24 +213,27 @@ def sum_of(total: int, label: str, parts: list[tuple[int, str, str]]) -> Sum:
 
 
 def run_funnel(run: Run) -> list[Part]:
-    """Return the narrowing from selected rows to accepted events, or to people, each bar relative to the widest."""
-    rows = [(run.selected or 0, "rows selected", "idle")]
+    """Return the narrowing: rows selected, valid, then events sent and accepted, or people.
+
+    A bar is as wide as the share that got so far; that several rows make one event or person narrows nothing.
+    """
+    selected, valid = run.selected or 0, (run.selected or 0) - run.rejected
+    through = FULL * valid / selected if selected else 0.0
+    rows = [
+        Part(selected, "rows selected", "idle", FULL if selected else 0.0),
+        Part(valid, "valid rows", "idle", through),
+    ]
     if keeps_audience(run):
-        return parts_of([*rows, (run.in_events, "rows in people", "idle"), (run.people or 0, "people", "good")])
-    return parts_of(
-        [
-            *rows,
-            (run.in_events, "rows in events", "idle"),
-            (run.events, "events", "idle"),
-            (run.accepted, "events accepted by TikTok", "good"),
-        ]
-    )
-
-
-def parts_of(bars: list[tuple[int, str, str]]) -> list[Part]:
-    """Return bars relative to the widest of them."""
-    widest = max((count for count, _, _ in bars), default=0) or 1
-    return [Part(count, label, tone, FULL * count / widest) for count, label, tone in bars]
+        return [*rows, Part(run.people or 0, "people", "good", through if run.people else 0.0)]
+    if run.purpose == RunPurpose.PLAN:
+        return [*rows, Part(run.events, "events", "good", through if run.events else 0.0)]
+    share = through / run.events if run.events else 0.0
+    sent = run.events - run.unsent
+    return [
+        *rows,
+        Part(sent, "events sent", "idle", share * sent),
+        Part(run.accepted, "events accepted", "good", share * run.accepted),
+    ]
 
 
 def reasons(counts: dict[str, int]) -> list[Reason]:

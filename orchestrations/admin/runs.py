@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.contrib.admin import RelatedOnlyFieldListFilter, SimpleListFilter
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,8 +14,9 @@ from django.urls import URLPattern
 from destinations.models import destinations_usable_by
 from orchestrations.access import PLAN, RUN
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
-from orchestrations.admin.charts import PLAIN, throughput_chart
+from orchestrations.admin.charts import throughput_chart
 from orchestrations.admin.mapping import settings_shown
+from orchestrations.admin.periods import period_of
 from orchestrations.admin.progress import (
     events_sum,
     keeps_audience,
@@ -23,6 +24,7 @@ from orchestrations.admin.progress import (
     rows_sum,
     run_funnel,
     run_progress,
+    run_said,
     run_steps,
     unit_of,
     waits_for_release,
@@ -41,7 +43,23 @@ from tiktok_hub.tenancy.policies import is_admin
 
 BATCHES_PER_PAGE = 25
 VIEW, CHANGE, DOWNLOAD = "orchestrations.view_run", "orchestrations.change_run", "orchestrations.download_run"
+WHEN = {"today": ("Today", 1), "week": ("The last 7 days", 7), "month": ("The last 30 days", 30)}
 KINDS = {"plan": "primary", "sample": "info"}  # colours of the labels that tell special runs from the others
+
+
+class WhenFilter(SimpleListFilter):
+    """Runs that were started today, or in the last days, by the clock of the tenant."""
+
+    title, parameter_name = "started", "when"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return [(word, label) for word, (label, _) in WHEN.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
+        """Keep the runs of the chosen days."""
+        _, days = WHEN.get(self.value() or "", ("", 0))
+        return queryset.filter(created_at__gte=period_of(member(request).tenant, days).start) if days else queryset
 
 
 @admin.register(Run, site=tenant_site)
@@ -54,7 +72,7 @@ class RunAdmin(OwnPageAdmin):
         *("took", "started"),
     )
     list_display_links = ("state", "of")
-    list_filter = ("status", "purpose", ("orchestration", RelatedOnlyFieldListFilter))
+    list_filter = (WhenFilter, "status", "purpose", ("orchestration", RelatedOnlyFieldListFilter))
     list_per_page = 50
     search_fields = ("orchestration__name",)
     search_help_text = "Name of the orchestration"
@@ -132,6 +150,7 @@ class RunAdmin(OwnPageAdmin):
         """Return the fragments, the download and the buttons of the run page."""
         return [
             self.object_page("live/", self.live, name="live", permission=VIEW),
+            self.object_page("throughput/", self.throughput, name="throughput", permission=VIEW),
             self.object_page("batches/", self.batches, name="batches", permission=VIEW),
             self.object_page("issues.csv", self.issues, name="issues", permission=DOWNLOAD),
             self.object_page("release/", self.release, name="release", permission=RELEASE, method="POST"),
@@ -146,7 +165,7 @@ class RunAdmin(OwnPageAdmin):
     ) -> HttpResponseBase:
         """Show the run."""
         run = self.object_or_404(request, object_id)
-        context = self.live_context(request, run) | self.batch_context(request, run)
+        context = self.live_context(request, run) | self.batch_context(request, run) | self.throughput_context(run)
         context["sync_mode"] = SyncMode(run.inputs["sync_mode"]).label if keeps_audience(run) else ""
         context["settings"] = settings_shown(run.orchestration.destination.spec, run.inputs.get("settings", {}))
         return self.page(request, "orchestrations/run/page.html", title=str(run), original=run, **context)
@@ -160,7 +179,6 @@ class RunAdmin(OwnPageAdmin):
 
     def live_context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
         """Return what the moving part shows."""
-        chart = run.is_finished and not keeps_audience(run)  # of an audience, requests leave one after another
         return {
             "run": run,
             "planned": run.purpose == RunPurpose.PLAN,
@@ -169,6 +187,7 @@ class RunAdmin(OwnPageAdmin):
             "every": "5s" if run.status == RunStatus.HELD else "1s",
             "steps": run_steps(run),
             "progress": run_progress(run),
+            "said": run_said(run),
             "rows": rows_sum(run),
             "events": events_sum(run),
             "funnel": run_funnel(run),
@@ -178,8 +197,6 @@ class RunAdmin(OwnPageAdmin):
             "rejects": reasons(run.rejected_by_reason),
             "warned": reasons(run.warnings_by_reason),
             "trouble": run_trouble(run, request),
-            "throughput": throughput_chart(run) if chart else "",
-            "chart_options": PLAIN,
             "restricted": member(request).restrict_pii,
             "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at is not None,
             "has_issues": bool(run.rejected or run.warnings or run.duplicates or run.refused or run.unknown),
@@ -197,6 +214,14 @@ class RunAdmin(OwnPageAdmin):
             "can_retry": operates and run.is_finished and ended_early and retried and again,
             "can_restart": (plans if run.purpose == RunPurpose.PLAN else operates) and run.is_finished,
         }
+
+    def throughput(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Return the picture of how fast it goes: it moves more slowly than the numbers."""
+        return render(request, "orchestrations/run/throughput.html", self.throughput_context(run))
+
+    def throughput_context(self, run: Run) -> dict[str, Any]:
+        """Return what that picture shows: nothing until something was sent."""
+        return {"run": run, "throughput": throughput_chart(run, unit_of(run)) if run.attempts else None}
 
     def batches(self, request: HttpRequest, run: Run) -> HttpResponse:
         """Return one page of the list of batches."""

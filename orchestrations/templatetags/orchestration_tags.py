@@ -9,7 +9,7 @@ from orchestrations.choices import COLOURS
 
 register = template.Library()
 
-MINUTE, HOUR = 60, 3600
+SOON, MINUTE, HOUR = 10, 60, 3600
 
 
 @register.filter
@@ -31,6 +31,18 @@ def duration(seconds: float | None) -> str:
     if whole < HOUR:
         return f"{whole // MINUTE} min {whole % MINUTE} s"
     return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+@register.filter
+def rough(seconds: float) -> str:
+    """Write a time that is only guessed, no finer than it can be known: `a few seconds`, `about 3 min`."""
+    if seconds < SOON:
+        return "a few seconds"
+    if seconds < MINUTE:
+        return "less than a minute"
+    if seconds < HOUR * 1.5:
+        return f"about {seconds / MINUTE:.0f} min"
+    return f"about {seconds / HOUR:.0f} h"
 
 
 @register.filter

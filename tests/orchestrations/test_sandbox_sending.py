@@ -170,7 +170,7 @@ def test_pages_show_schedules_as_resting(due, sandbox, ada, client_of):
     assert "It rests: schedules start nothing in a sandbox." in detail
     assert "would run next at" in detail
     assert "rests (sandbox)" in browser.get("/acme/orchestrations/orchestration/").content.decode()
-    assert "Next runs" not in browser.get("/acme/").content.decode()
+    assert "Nothing runs by itself in a sandbox" in browser.get("/acme/").content.decode()
 
 
 def test_the_button_for_everything_is_off_and_says_why(sandbox, ada, client_of):

@@ -15,8 +15,31 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-// The theme draws its pictures once, on load; those that come with a fragment are drawn here.
-document.addEventListener("htmx:afterSettle", () => {
+// The theme draws its pictures once, on load, all that have its class; those that come with a fragment are drawn here.
+function draw() {
   const canvases = [...document.querySelectorAll("canvas.chart")];
-  if (canvases.length && typeof renderCharts === "function" && canvases.every((each) => !Chart.getChart(each))) renderCharts();
+  const drawn = canvases.filter((each) => Chart.getChart(each));
+  if (canvases.length === drawn.length) return;
+  drawn.forEach((each) => each.classList.remove("chart"));
+  renderCharts();
+  drawn.forEach((each) => each.classList.add("chart"));
+}
+
+// What a fragment takes the place of: pictures are let go, and tables that somebody has opened stay open.
+let opened = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  event.detail.target.querySelectorAll("canvas.chart").forEach((each) => Chart.getChart(each)?.destroy());
+  opened = [...document.querySelectorAll("details[open][id]")].map((each) => each.id);
+});
+
+// What a run has to say is said once, and not with every fragment.
+function say() {
+  const [from, to] = [document.querySelector("[data-say]"), document.getElementById("run-said")];
+  if (from && to && to.textContent !== from.dataset.say) to.textContent = from.dataset.say;
+}
+
+document.addEventListener("htmx:afterSettle", () => {
+  opened.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+  if (typeof renderCharts === "function") draw();
+  say();
 });

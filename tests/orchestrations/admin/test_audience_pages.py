@@ -160,7 +160,13 @@ def test_curve_is_drawn_from_the_second_reading_on(audience, person):
             AudienceReading.objects.create(
                 tenant=audience.tenant, audience=audience, read_at=at, status="ready", size=600 + number, told=1_000
             )
-        assert ("<canvas" in text(person("bea").get(address(audience)))) == bool(number)
+        assert ("Needed by an ad group" in text(person("bea").get(address(audience)))) == bool(number)
+
+
+def test_who_came_with_each_run_is_drawn_and_stands_in_a_table(audience, person):
+    page = text(person("bea").get(address(audience)))
+    assert "People added to and removed from the audience" in page
+    assert '<td class="oc-num">1,234</td>' in page
 
 
 def test_page_lists_runs_and_what_they_changed(audience, person):

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrations.admin.progress import events_sum, reasons, rows_sum, run_funnel, run_progress, run_steps
+from orchestrations.admin.progress import events_sum, reasons, rows_sum, run_funnel, run_progress, run_said, run_steps
 from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.models import Run
+from orchestrations.templatetags.orchestration_tags import rough
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 COUNTS = {"selected": 100, "in_events": 90, "rejected": 7, "duplicates": 3, "events": 80}
@@ -81,7 +82,7 @@ def test_a_plan_has_no_sum_of_what_was_sent():
 def test_sums_of_audiences_count_people_and_entries():
     run = Run(stage=RunStage.FINISHED, inputs={"sync_mode": "mirror"}, people=85, **PREPARED, accepted=80)
     assert (rows_sum(run).parts[0].label, events_sum(run).label) == ("in people", "entries")
-    assert [(part.count, part.label) for part in run_funnel(run)][1:] == [(90, "rows in people"), (85, "people")]
+    assert [(part.count, part.label) for part in run_funnel(run)][1:] == [(93, "valid rows"), (85, "people")]
 
 
 def test_what_waits_for_somebody_has_no_speed():
@@ -98,6 +99,37 @@ def test_progress_tells_rate_and_time_to_go():
     progress = run_progress(run, START + timedelta(seconds=10))
     assert (progress.done, progress.total, progress.percent) == (20, 80, 25.0)
     assert (progress.rate, progress.eta) == (2.0, 30.0)
+
+
+@pytest.mark.parametrize(("accepted", "seconds", "eta"), [(0, 60, None), (20, 2, None), (20, 4, 12.0)])
+def test_time_to_go_is_not_told_before_it_can_be_known(accepted, seconds, eta):
+    run = Run(stage=RunStage.DELIVERING, **PREPARED, accepted=accepted)
+    assert run_progress(run, START + timedelta(seconds=seconds)).eta == eta
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3, "a few seconds"), (42, "less than a minute"), (190, "about 3 min"), (7300, "about 2 h")],
+)
+def test_a_guess_is_told_no_finer_than_it_is(seconds, words):
+    assert rough(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"stage": RunStage.DELIVERING, **PREPARED, "accepted": 43}, "Delivering, 50 %."),
+        ({"stage": RunStage.QUERYING}, "Running the query."),
+        ({"status": RunStatus.HELD, **WAITS}, "Held: it waits for somebody to release it."),
+        (
+            {"status": RunStatus.SUCCEEDED, "stage": RunStage.FINISHED, **PREPARED, "accepted": 80},
+            "Succeeded. 80 events accepted, 7 rows rejected.",
+        ),
+    ],
+    ids=["quarters", "no-share", "held", "finished"],
+)
+def test_a_screen_reader_hears_of_stages_and_quarters_only(fields, said):
+    assert run_said(Run(**fields)) == said
 
 
 def test_progress_is_silent_before_anything_is_known():
@@ -123,9 +155,10 @@ def test_sums_wait_until_all_rows_are_prepared():
     assert rows_sum(Run(stage=RunStage.PREPARING, selected=10)) is None
 
 
-def test_funnel_is_relative_to_the_selected_rows():
+def test_funnel_narrows_by_what_was_lost_and_not_by_rows_that_make_one_event():
     run = Run(stage=RunStage.FINISHED, **PREPARED, accepted=50)
-    assert [(part.count, part.percent) for part in run_funnel(run)] == [(100, 100), (90, 90), (80, 80), (50, 50)]
+    shares = [(part.count, round(part.percent, 3)) for part in run_funnel(run)]
+    assert shares == [(100, 100), (93, 93), (50, 58.125), (50, 58.125)]
 
 
 def test_funnel_of_an_empty_run_does_not_divide_by_zero():
