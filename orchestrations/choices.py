@@ -112,6 +112,26 @@ class BatchStatus(TextChoices):
     UNSENT = "unsent", "Not sent"
 
 
+class RetentionKind(TextChoices):
+    """What retention deletes."""
+
+    SPOOL = "spool", "Prepared requests (files)"
+    REJECTS = "rejects", "Rejected rows (files)"
+    RUNS = "runs", "Runs with their numbers"
+    DATASETS = "datasets", "Old versions of dataset files"
+    LINKS = "links", "Links and invitations that are over"
+    ORPHANS = "orphans", "Files that belong to nothing"
+    REPORTS = "reports", "Reports like this one"
+
+
+class RetentionKept(TextChoices):
+    """Why something is kept although it is old."""
+
+    HELD = "held", "Held runs that nobody has released or cancelled"
+    UNFINISHED = "unfinished", "Runs that have not ended"
+    LAST = "last", "The last successful run of each orchestration: later row counts are compared with it"
+
+
 UNFINISHED_RUNS = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.HELD)
 UNFINISHED_BATCHES = (BatchStatus.PENDING, BatchStatus.SENDING, BatchStatus.WAITING)
 

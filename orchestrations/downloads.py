@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from django.core.exceptions import ValidationError
 from django.http import StreamingHttpResponse
 
 from orchestrations.audiences.upkeep import audience_export
@@ -17,7 +18,12 @@ CSV_LEVELS = (REJECT, REFUSED, UNKNOWN, WARNING, DUPLICATE)
 
 
 def run_issues_response(run: Run, asked: Sequence[str] = (), *, hidden: bool) -> StreamingHttpResponse:
-    """Return what was rejected, warned about or left out of a run: values masked, or `hidden` altogether."""
+    """Return what was rejected, warned about or left out of a run: values masked, or `hidden` altogether.
+
+    Raise ValidationError when that was deleted.
+    """
+    if run.rejects_deleted_at is not None:
+        raise ValidationError(f"The rows of run {run.pk} were deleted on {run.rejects_deleted_at:%d %B %Y}.")
     audit_record(Action.RUN_DOWNLOADED, run)
     levels = [level for level in asked if level in CSV_LEVELS]
     name = f"run-{run.pk}-{'-'.join(levels) or 'issues'}.csv"

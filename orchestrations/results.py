@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator
+from errno import ENOENT
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -174,10 +175,12 @@ def rejects_write(run: Run, path: Path | None = None) -> Path | None:
     """Write the rows that did not arrive to a file that its owner alone can read, and return its path.
 
     Without `path` it goes to the data folder, and only when there is something to tell. Raise OSError when it cannot
-    be written.
+    be written, or the rows were deleted.
     """
+    if path is not None and run.rejects_deleted_at is not None:
+        raise FileNotFoundError(ENOENT, f"the rows of run {run.pk} were deleted on {run.rejects_deleted_at:%d %B %Y}")
     if path is None:
-        if not (run.rejected or run.refused or run.unknown):
+        if run.rejects_deleted_at is not None or not (run.rejected or run.refused or run.unknown):
             return None
         folder = Path(settings.HUB_DATA_DIR) / "rejects"
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -221,6 +221,7 @@ def run_release(*, run: Run, membership: Membership | None) -> Run:
     with transaction.atomic():
         released = Run.objects.filter(pk=run.pk, status=RunStatus.HELD).update(
             status=RunStatus.QUEUED,
+            queued_at=timezone.now(),
             released_by=membership.user if membership else None,
             released_at=timezone.now(),
             credential=credential,
@@ -266,6 +267,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         raise ValidationError(f"Run {run.pk} was a plan: there is nothing to retry. Plan anew instead.")
     if run.hold and run.released_at is None:
         raise ValidationError(f"Run {run.pk} was held and nobody released it. Start a new run.")
+    _refuse_deleted(run)
     _refuse_outdated(run)
     if not run.orchestration.destination.enabled:
         raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
@@ -275,6 +277,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
     if run.prepared_at is not None and not batches.exists():
         raise ValidationError(f"Everything of run {run.pk} has its verdict: there is nothing to retry.")
     with transaction.atomic():
+        _refuse_deleted(Run.objects.select_for_update().get(pk=run.pk))
         _refuse_overlap(run.orchestration)
         targets = RunAudience.objects.filter(run=run)
         overlap_refuse(list(Audience.objects.select_for_update().filter(runs__in=targets)))
@@ -292,6 +295,7 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         unknown = sum(Batch.objects.filter(run=run).values_list("unknown", flat=True))
         Run.objects.filter(pk=run.pk).update(
             status=RunStatus.QUEUED,
+            queued_at=timezone.now(),
             stage=RunStage.DELIVERING if run.prepared_at else RunStage.WAITING,
             unknown=unknown,
             bisections=0,
@@ -314,6 +318,15 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
 def _refuse_sandbox(run: Run) -> None:
     """Ask again whether this may be sent here: a run may have been started while an emulator stood for TikTok."""
     sending_check(run.orchestration, run.inputs["settings"], purpose=run.purpose, sample=run.sample)
+
+
+def _refuse_deleted(run: Run) -> None:
+    """Say that there is nothing left to send from; the caller who must be sure of it holds the run's row."""
+    if run.spool_deleted_at is not None:
+        raise ValidationError(
+            f"The prepared requests of run {run.pk} were deleted on {run.spool_deleted_at:%d %B %Y}, after the time "
+            "for which they are kept. Start a new run: it prepares everything anew."
+        )
 
 
 def _refuse_outdated(run: Run) -> None:

@@ -8,9 +8,13 @@ It holds digests and never raw e-mail addresses or phone numbers:
 - `ids.parquet`     which id of an audience is in which request: `batch, position, kind, digest, person`.
 """
 
+import fcntl
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +27,7 @@ from django.core.files.storage import default_storage
 from destinations.preparation.contract import PLACED_IDS_SCHEMA as IDS
 from destinations.preparation.contract import PLACED_ROWS_SCHEMA as ROWS
 
-__all__ = ["IDS", "ISSUES", "ROWS", "Spool", "SpoolError", "TableWriter", "workdir"]
+__all__ = ["IDS", "ISSUES", "ROWS", "Spool", "SpoolError", "TableWriter", "storage_clear", "work_sweep", "workdir"]
 
 ISSUES = pa.schema(
     [
@@ -34,6 +38,8 @@ ISSUES = pa.schema(
         ("level", pa.string()),
     ]
 )
+WORK_PREFIX = "run-"
+WORK_GRACE = 10.0  # seconds between making a folder and locking it, with a wide margin
 LEVEL = 1  # zstd: bodies are written once and read once, speed counts for more than size
 
 
@@ -98,6 +104,18 @@ class Spool:
                 default_storage.delete(f"{self.prefix}/{name}")
 
 
+def storage_clear(folder: str) -> None:
+    """Delete everything under a key of storage."""
+    if not default_storage.exists(folder):
+        return
+    folders, files = default_storage.listdir(folder)
+    for name in files:
+        default_storage.delete(f"{folder}/{name}")
+    for name in folders:
+        storage_clear(f"{folder}/{name}")
+    default_storage.delete(folder)
+
+
 class TableWriter:
     """Write a Parquet file piece by piece into a temporary folder, then hand it to the spool."""
 
@@ -128,8 +146,45 @@ class TableWriter:
         self._waiting, self._rows = [], 0
 
 
-def workdir() -> tempfile.TemporaryDirectory[str]:
-    """Return a private folder (mode 0700) for one preparation, deleted when it is closed."""
-    folder = Path(settings.HUB_DATA_DIR) / "work"
+@contextmanager
+def workdir() -> Iterator[str]:
+    """Give the block a private folder (mode 0700), which is deleted with it.
+
+    The process holds a lock on the folder, which ends with the process, whatever ends it: what a killed one leaves
+    behind may hold rows with personal data, and `work_sweep` knows by the lock that nobody needs it.
+    """
+    folder = _work_folder()
     folder.mkdir(mode=0o700, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=folder, prefix="run-")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=WORK_PREFIX) as name, _opened(Path(name)) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield name
+
+
+def work_sweep() -> int:
+    """Delete the folders of this machine's processes that were killed; return how many there were."""
+    return sum(_work_delete(path) for path in _work_folder().glob(f"{WORK_PREFIX}*"))
+
+
+def _work_delete(path: Path) -> bool:
+    """Delete one folder unless somebody works in it, or has only just made it."""
+    with suppress(FileNotFoundError, NotADirectoryError), _opened(path) as descriptor:
+        if time.time() - os.fstat(descriptor).st_mtime < WORK_GRACE:
+            return False
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path)
+            return True
+    return False
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _work_folder() -> Path:
+    return Path(settings.HUB_DATA_DIR) / "work"

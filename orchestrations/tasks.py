@@ -1,11 +1,16 @@
 """Celery tasks: doors to the services, without rules of their own. All arguments are ids."""
 
 from celery import shared_task
+from celery.signals import worker_ready
 
 from orchestrations import delivery, preparing, scheduling, sweeper
 from orchestrations.audiences import readings
 from orchestrations.doorbell import task_send
+from orchestrations.retention.machine import hub_tidy, machine_tidy
+from orchestrations.retention.services import retention_run
 from tiktok_hub.health import beat_note
+from tiktok_hub.tenancy.models import Tenant
+from tiktok_hub.tenancy.scope import current_tenant
 from tiktok_hub.tenancy.tasks import TenantTask
 
 
@@ -47,3 +52,25 @@ def audiences_read() -> None:
 def tenant_audiences_read(tenant_id: int) -> None:
     """Read the audiences of one tenant back from TikTok."""
     readings.audiences_read()
+
+
+@worker_ready.connect
+def worker_tidy(**_: object) -> None:
+    """Delete what a worker that was killed on this machine left in its working folder."""
+    machine_tidy()
+
+
+@shared_task(name="retention")
+def retention() -> None:
+    """Do the night's work that is no tenant's, and have each tenant's done, so that a large one holds up no other."""
+    hub_tidy()
+    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+        task_send("tenant_retention", tenant_id)
+
+
+@shared_task(name="tenant_retention", base=TenantTask)
+def tenant_retention(tenant_id: int) -> None:
+    """Delete what one tenant has kept long enough."""
+    tenant = current_tenant()
+    if tenant is not None:
+        retention_run(tenant=tenant)

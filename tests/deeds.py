@@ -116,6 +116,7 @@ DEEDS: list[Deed] = [
         "POST <id>/read/", "GET <id>/verify/", "POST <id>/verify/now/", "GET <id>/forget/", "POST <id>/forget/now/",
     ),
     *_pages("orchestrations.download_audience", "GET <id>/export/", "POST <id>/export.csv"),
+    *_crud("orchestrations.retentionreport", "view"),
 ]  # fmt: skip
 
 # Pages of the site itself; nobody adds, changes or deletes runs and audiences in forms.
@@ -126,7 +127,10 @@ OPEN = {
     "audit/entry/add/", "audit/entry/<id>/delete/",
     "people/invitation/<id>/delete/", "people/singlesignon/<id>/delete/", "people/singlesignon/add/",
     "tenancy/tenant/add/", "tenancy/tenant/<id>/delete/",
-    *(f"orchestrations/{name}/{page}" for name in ("run", "audience") for page in ("add/", "<id>/delete/")),
+    *(
+        f"orchestrations/{name}/{page}"
+        for name in ("run", "audience", "retentionreport") for page in ("add/", "<id>/delete/")
+    ),
 }  # fmt: skip
 # Permissions that open no page of their own: what they change is seen on others.
 SEEN_ELSEWHERE = {"tenancy.view_pii"}

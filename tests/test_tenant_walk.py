@@ -16,7 +16,7 @@ from django.utils import timezone
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, CredentialLink, Destination
 from orchestrations.choices import QueryStatus
-from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
+from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, RetentionReport, Run, RunAudience
 from tiktok_hub.api.models import ApiKey
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
@@ -69,10 +69,11 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         with hub_scope():
             twin = Tenant.objects.create(slug=f"{tenant.slug}-{marker}", name=f"{marker}-s", sandbox_of=tenant)
         sandbox = Sandbox.objects.create(**own, twin=twin)
+        report = RetentionReport.objects.create(**own, night=timezone.now())
         entry = audit_record(Action.RUN_STARTED, name=f"{marker}-e")
     things = (
         *(member, credential, link, destination, dataset, query, orchestration, run, batch, audience),
-        *(key, invitation, sandbox, sign_on, tenant, entry),
+        *(key, invitation, sandbox, sign_on, tenant, entry, report),
     )
     return {type(thing): thing for thing in things}
 

@@ -1,5 +1,6 @@
 """System checks: what is inconsistent in an installation's settings, each with an id and a hint on what to do."""
 
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -105,3 +106,26 @@ def storage_check(**kwargs: Any) -> list[CheckMessage]:
             id="hub.E007",
         )
     ]
+
+
+@register(Tags.security)
+def retention_check(**kwargs: Any) -> list[CheckMessage]:
+    """See that what is kept longer does not need what is kept for a shorter time."""
+    names = ("HUB_RETENTION_SPOOL_DAYS", "HUB_RETENTION_REJECTS_DAYS", "HUB_RETENTION_RUNS_DAYS")
+    found: list[CheckMessage] = [
+        Error(f"{name} is negative.", hint="It is a number of days; 0 deletes in the first night.", id="hub.E020")
+        for name in (*names, "HUB_RETENTION_LINKS_DAYS")
+        if getattr(settings, name) < 0
+    ]
+    for shorter, longer in pairwise(names):
+        if getattr(settings, longer) < getattr(settings, shorter):
+            found.append(
+                Error(
+                    f"{longer} is below {shorter}: a run would be offered for another try without what that needs.",
+                    hint=f"Make {longer} at least as long, or {shorter} shorter.",
+                    id="hub.E021",
+                )
+            )
+    if settings.HUB_RETENTION_HOUR not in range(24):
+        found.append(Error("HUB_RETENTION_HOUR is no hour.", hint="0 to 23, in UTC.", id="hub.E022"))
+    return found

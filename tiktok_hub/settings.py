@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from celery.schedules import crontab
 from csp.constants import NONCE
 
 from tiktok_hub.env import BASE_DIR, data_dir, env, kept_secret
@@ -132,12 +133,14 @@ HUB_SWEEP_SECONDS = env.float("HUB_SWEEP_SECONDS", default=5.0)
 HUB_TICK_SECONDS = env.float("HUB_TICK_SECONDS", default=10.0)
 HUB_SCHEDULE_GRACE_SECONDS = env.float("HUB_SCHEDULE_GRACE_SECONDS", default=900.0)
 HUB_READING_SECONDS = env.float("HUB_READING_SECONDS", default=60.0)
+HUB_RETENTION_HOUR = env.int("HUB_RETENTION_HOUR", default=3)
 CELERY_BEAT_SCHEDULE = {
     "runs-sweep": {"task": "runs_sweep", "schedule": timedelta(seconds=HUB_SWEEP_SECONDS)},
     "schedules-tick": {"task": "schedules_tick", "schedule": timedelta(seconds=HUB_TICK_SECONDS)},
     "audiences-read": {"task": "audiences_read", "schedule": timedelta(seconds=HUB_READING_SECONDS)},
     "audit-seal": {"task": "audit_seal", "schedule": timedelta(hours=1)},
     "credentials-check": {"task": "credentials_check", "schedule": timedelta(days=1)},
+    "retention": {"task": "retention", "schedule": crontab(minute="20", hour=str(HUB_RETENTION_HOUR % 24))},
 }
 
 # Where datasets and the spool lie.
@@ -293,6 +296,12 @@ HUB_DELIVERY_CONNECTIONS = env.int("HUB_DELIVERY_CONNECTIONS", default=16)
 HUB_LEASE_SECONDS = env.float("HUB_LEASE_SECONDS", default=15.0)
 HUB_AUTHORIZATION_DAYS = env.float("HUB_AUTHORIZATION_DAYS", default=7.0)
 HUB_LINK_REQUESTS_PER_MINUTE = env.int("HUB_LINK_REQUESTS_PER_MINUTE", default=30)
+
+# How many days things are kept
+HUB_RETENTION_SPOOL_DAYS = env.float("HUB_RETENTION_SPOOL_DAYS", default=28.0)
+HUB_RETENTION_REJECTS_DAYS = env.float("HUB_RETENTION_REJECTS_DAYS", default=90.0)
+HUB_RETENTION_RUNS_DAYS = env.float("HUB_RETENTION_RUNS_DAYS", default=400.0)
+HUB_RETENTION_LINKS_DAYS = env.float("HUB_RETENTION_LINKS_DAYS", default=90.0)
 
 # Queries and preparation
 HUB_QUERY_MEMORY = env.str("HUB_QUERY_MEMORY", default="400MB")

@@ -192,6 +192,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item("Queries", "database_search", "orchestrations.query"),
                 _item("Datasets", "table", "orchestrations.dataset"),
+                _item("Retention", "auto_delete", "orchestrations.retentionreport"),
             ],
         },
         {

@@ -35,6 +35,7 @@ from orchestrations.admin.troubles import run_trouble
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunPurpose, RunStatus, RunTrigger, SyncMode
 from orchestrations.downloads import run_issues_response
 from orchestrations.models import Batch, Run, RunAudience
+from orchestrations.retention.told import gone_sentences
 from orchestrations.services import AGAIN, run_cancel, run_release, run_retry, run_start
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
@@ -198,7 +199,8 @@ class RunAdmin(OwnPageAdmin):
             "warned": reasons(run.warnings_by_reason),
             "trouble": run_trouble(run, request),
             "restricted": member(request).restrict_pii,
-            "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at is not None,
+            "gone": gone_sentences(run),
+            "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at and not run.rejects_deleted_at,
             "has_issues": bool(run.rejected or run.warnings or run.duplicates or run.refused or run.unknown),
             **self.buttons(request, run),
         }
@@ -207,11 +209,12 @@ class RunAdmin(OwnPageAdmin):
         """Return which buttons make sense for this person; what nobody released is not retried, but started anew."""
         operates, plans = request.user.has_perm(RUN), request.user.has_perm(PLAN)
         ended_early = run.status in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS)
+        there = run.spool_deleted_at is None
         again = run.prepared_at is None or Batch.objects.filter(run=run, status__in=AGAIN).exists()
         retried = run.purpose == RunPurpose.DELIVER and bool(run.inputs) and not waits_for_release(run)
         return {
             "can_cancel": request.user.has_perm(CHANGE) and run.status in UNFINISHED_RUNS and not run.cancel_requested,
-            "can_retry": operates and run.is_finished and ended_early and retried and again,
+            "can_retry": operates and run.is_finished and ended_early and retried and again and there,
             "can_restart": (plans if run.purpose == RunPurpose.PLAN else operates) and run.is_finished,
         }
 
@@ -249,7 +252,9 @@ class RunAdmin(OwnPageAdmin):
 
     def issues(self, request: HttpRequest, run: Run) -> HttpResponseBase:
         """Stream what was rejected, warned about or left out as CSV; values in it are masked for everybody."""
-        return run_issues_response(run, request.GET.getlist("level"), hidden=member(request).restrict_pii)
+        levels, hidden = request.GET.getlist("level"), member(request).restrict_pii
+        answer = attempt(request, lambda: run_issues_response(run, levels, hidden=hidden))
+        return answer or back(self.url("change", run))
 
     def cancel(self, request: HttpRequest, run: Run) -> HttpResponse:
         """End the run."""

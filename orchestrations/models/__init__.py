@@ -3,6 +3,7 @@
 from orchestrations.models.audiences import Audience, AudienceReading, Claim, RunAudience
 from orchestrations.models.datasets import Dataset, Query, table_name_validate
 from orchestrations.models.orchestrations import Orchestration, Schedule
+from orchestrations.models.retention import RetentionReport
 from orchestrations.models.runs import Batch, Run
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Dataset",
     "Orchestration",
     "Query",
+    "RetentionReport",
     "Run",
     "RunAudience",
     "Schedule",

@@ -2,9 +2,18 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from destinations.models import Credential
-from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunPurpose, RunStage, RunStatus, RunTrigger
+from orchestrations.choices import (
+    UNFINISHED_BATCHES,
+    UNFINISHED_RUNS,
+    BatchStatus,
+    RunPurpose,
+    RunStage,
+    RunStatus,
+    RunTrigger,
+)
 from orchestrations.models.audiences import RunAudience
 from orchestrations.models.orchestrations import Orchestration
 from tiktok_hub.tenancy.models import TenantModel, User
@@ -23,6 +32,9 @@ class Run(TenantModel):
     A run whose destination keeps an audience has a `RunAudience` for each; `events` are then entries of requests, one
     per person to add or remove, and `people` those in the query's result. `tally` counts rows with a valid id per type.
     `hold` says why a run waits for somebody: `{"reason", "sentence"}`. A run to *plan* ends before anything is sent.
+
+    `queued_at` is when it began to wait for a worker, the last time. From `spool_deleted_at` on its prepared requests
+    are gone and it cannot be tried again; from `rejects_deleted_at` on its rejected rows are.
     """
 
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="runs")
@@ -37,6 +49,7 @@ class Run(TenantModel):
     inputs = models.JSONField(default=dict)
 
     created_at = models.DateTimeField(auto_now_add=True)
+    queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     preparations = models.PositiveSmallIntegerField(default=0)
     prepared_at = models.DateTimeField(null=True)
@@ -71,6 +84,9 @@ class Run(TenantModel):
     refused_alike = models.JSONField(default=dict)
     error = models.JSONField(default=dict)
 
+    spool_deleted_at = models.DateTimeField(null=True)
+    rejects_deleted_at = models.DateTimeField(null=True)
+
     class Meta:
         ordering = ("-created_at",)
         indexes = [
@@ -80,6 +96,7 @@ class Run(TenantModel):
                 name="run_unfinished",
                 condition=Q(status__in=[RunStatus.QUEUED, RunStatus.RUNNING]),
             ),
+            models.Index(fields=["status"], name="run_open_by_status", condition=Q(status__in=UNFINISHED_RUNS)),
         ]
         constraints = [models.UniqueConstraint(fields=["orchestration", "slot"], name="run_slot_once")]
         permissions = [("download_run", "Can download rejects"), ("release_run", "Can release held runs")]

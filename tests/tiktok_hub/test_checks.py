@@ -2,7 +2,7 @@
 
 import pytest
 
-from tiktok_hub.checks import retry_check, several_machines_check, storage_check, tiktok_app_check
+from tiktok_hub.checks import retention_check, retry_check, several_machines_check, storage_check, tiktok_app_check
 
 CASES = [
     pytest.param(tiktok_app_check, {"TIKTOK_APP_SECRET": ""}, "hub.E001", id="half an app"),
@@ -17,6 +17,10 @@ CASES = [
         "hub.W001",
         id="keys of one machine",
     ),
+    pytest.param(retention_check, {"HUB_RETENTION_LINKS_DAYS": -1.0}, "hub.E020", id="negative retention"),
+    pytest.param(retention_check, {"HUB_RETENTION_SPOOL_DAYS": 91.0}, "hub.E021", id="spool outlives rejects"),
+    pytest.param(retention_check, {"HUB_RETENTION_RUNS_DAYS": 89.0}, "hub.E021", id="rejects outlive runs"),
+    pytest.param(retention_check, {"HUB_RETENTION_HOUR": 24}, "hub.E022", id="no hour"),
     pytest.param(storage_check, {"HUB_STORAGE_URL": "s3://bucket"}, "hub.E007", id="no folder"),
 ]
 

@@ -34,6 +34,8 @@ class Action(TextChoices):
     AUDIENCE_DOWNLOADED = "audience.downloaded", "Audience's digests downloaded"
     AUDIENCE_FORGOTTEN = "audience.forgotten", "Audience's state forgotten"
 
+    RETENTION_DONE = "retention.done", "Old data deleted"
+
     LINK_CREATED = "authorization.link_created", "Authorization link made"
     LINK_OPENED = "authorization.link_opened", "Authorization link opened"
     LINK_WITHDRAWN = "authorization.link_withdrawn", "Authorization link withdrawn"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,7 +13,7 @@ from destinations.models import Credential, Destination
 from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.datasets import file_digest
 from orchestrations.models import Audience, Dataset, Orchestration, Query, Run
-from orchestrations.spool import workdir
+from orchestrations.spool import storage_clear, workdir
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change, difference
@@ -164,18 +163,6 @@ def sandbox_delete(*, sandbox: Sandbox, membership: Membership, typed: str) -> N
                 model.objects.filter(tenant=twin).delete()
             twin.delete()
         transaction.on_commit(lambda: storage_clear(prefix))
-
-
-def storage_clear(folder: str) -> None:
-    """Delete everything under a key of storage."""
-    if not default_storage.exists(folder):
-        return
-    folders, files = default_storage.listdir(folder)
-    for name in files:
-        default_storage.delete(f"{folder}/{name}")
-    for name in folders:
-        storage_clear(f"{folder}/{name}")
-    default_storage.delete(folder)
 
 
 def _copies_check(membership: Membership, rows: int, tokens: bool) -> None:

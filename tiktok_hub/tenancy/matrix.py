@@ -13,6 +13,7 @@ KINDS = {
     "orchestrations.orchestration": "Orchestrations",
     "orchestrations.run": "Runs",
     "orchestrations.audience": "Audiences",
+    "orchestrations.retentionreport": "Retention reports",
     "tenancy.pii": "Personal values in rows",
     "tenancy.membership": "Members and invitations",
     "audit.entry": "Audit log",

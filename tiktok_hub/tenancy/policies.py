@@ -25,6 +25,7 @@ _OPERATOR: Cells = {
     "orchestrations.orchestration": f"{ALL} plan run",
     "orchestrations.run": "view change download release",
     "orchestrations.audience": "view change download",
+    "orchestrations.retentionreport": "view",
 }
 
 _USERS: Cells = {"tenancy.membership": ALL, "audit.entry": "view download"}

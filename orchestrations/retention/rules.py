@@ -1,0 +1,77 @@
+"""Which runs are old, and which of them are kept all the same: questions to the database, nothing is changed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from orchestrations.choices import UNFINISHED_RUNS, RetentionKept, RunPurpose, RunStatus
+from orchestrations.models import Run
+
+EXAMPLES = 10  # runs named for each reason to keep
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """The moments before which things are old. A run outlives its rejects, and these its prepared requests."""
+
+    spool: datetime
+    rejects: datetime
+    runs: datetime
+    links: datetime
+
+    @classmethod
+    def of(cls, now: datetime) -> "Cutoffs":
+        """Return them by the settings."""
+        spool = now - timedelta(days=settings.HUB_RETENTION_SPOOL_DAYS)
+        rejects = min(spool, now - timedelta(days=settings.HUB_RETENTION_REJECTS_DAYS))
+        runs = min(rejects, now - timedelta(days=settings.HUB_RETENTION_RUNS_DAYS))
+        return cls(spool, rejects, runs, now - timedelta(days=settings.HUB_RETENTION_LINKS_DAYS))
+
+
+def spool_due(cutoffs: Cutoffs) -> QuerySet[Run]:
+    """Return the runs whose prepared requests have been kept long enough."""
+    return settled(cutoffs.spool).filter(spool_deleted_at=None)
+
+
+def rejects_due(cutoffs: Cutoffs) -> QuerySet[Run]:
+    """Return the runs whose rejected rows have been kept long enough."""
+    return settled(cutoffs.rejects).filter(rejects_deleted_at=None)
+
+
+def runs_due(cutoffs: Cutoffs) -> QuerySet[Run]:
+    """Return the runs that have been kept long enough with all they tell."""
+    return settled(cutoffs.runs).exclude(pk__in=last_successes())
+
+
+def settled(before: datetime) -> QuerySet[Run]:
+    """Return the runs that ended before a moment and that nothing goes on with."""
+    return ended(before).exclude(status__in=UNFINISHED_RUNS)
+
+
+def ended(before: datetime) -> QuerySet[Run]:
+    """Return the runs that ended before a moment, or began before it where they have not ended."""
+    return Run.objects.annotate(ended=Coalesce("finished_at", "created_at")).filter(ended__lt=before).order_by("pk")
+
+
+def last_successes() -> list[int]:
+    """Return the last run of each orchestration that delivered all of a query."""
+    good = Q(status__in=(RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS), purpose=RunPurpose.DELIVER, sample=None)
+    latest = Run.objects.filter(good).order_by().values("orchestration").annotate(last=Max("pk"))
+    return list(latest.values_list("last", flat=True))
+
+
+def kept(cutoffs: Cutoffs) -> dict[str, dict[str, Any]]:
+    """Return why old runs are kept: reason → how many, and the numbers of some."""
+    old = ended(cutoffs.spool)
+    found = {
+        RetentionKept.HELD: old.filter(status=RunStatus.HELD),
+        RetentionKept.UNFINISHED: old.filter(status__in=UNFINISHED_RUNS).exclude(status=RunStatus.HELD),
+        RetentionKept.LAST: settled(cutoffs.runs).filter(pk__in=last_successes()),
+    }
+    counts = {reason.value: (runs.count(), list(runs.values_list("pk", flat=True)[:EXAMPLES]))
+              for reason, runs in found.items()}  # fmt: skip
+    return {reason: {"count": count, "runs": runs} for reason, (count, runs) in counts.items() if count}
