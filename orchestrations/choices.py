@@ -39,6 +39,14 @@ class RunPurpose(TextChoices):
     PLAN = "plan", "Plan"
 
 
+class ReplayRows(TextChoices):
+    """Which rows of a run are sent once more."""
+
+    ALL = "all", "All rows"
+    REJECTED = "rejected", "Rejected rows"
+    UNKNOWN = "unknown", "Unknown rows"
+
+
 class SyncMode(TextChoices):
     """How an audience follows the query's result."""
 

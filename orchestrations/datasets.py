@@ -130,6 +130,11 @@ def dataset_delete(*, dataset: Dataset) -> None:
     transaction.on_commit(lambda: default_storage.delete(path))
 
 
+def sql_tables(sql: str, known: Collection[str]) -> list[str]:
+    """Return which of the known tables SQL reads, named as they are known."""
+    return [name for name in known if sql_reads(sql, name)]
+
+
 def sql_reads(sql: str, name: str) -> bool:
     """Say whether SQL reads the dataset `name`; SQL that cannot be understood counts where it names it."""
     try:

@@ -1,7 +1,8 @@
 """Prepare a run: query → snapshot → request bodies in the spool, complete and recorded before anything is sent.
 
 An interrupted preparation is begun anew from the same inputs; nothing has left by then. Rows with personal data
-exist only in the snapshot, in a private folder that goes with the block. A plan ends here; a run that would do what
+exist only in the snapshot, in a private folder that goes with the block. A replay has most of its request bodies from
+an earlier run (see `replaying`). A plan ends here; a run that would do what
 its guards forbid waits here until somebody releases it.
 """
 
@@ -24,9 +25,11 @@ from orchestrations.audiences.guards import hold_reason
 from orchestrations.audiences.states import engine, state_fetch
 from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.datasets import engine_for
+from orchestrations.failures import FailureError
 from orchestrations.finishing import local_error, run_fail, run_finish, run_put_off
 from orchestrations.leases import Lease, LeaseLostError, lease_held
 from orchestrations.models import Batch, Run, RunAudience
+from orchestrations.replaying import Replaying
 from orchestrations.sources import QueryCancelledError, Snapshot, SourceError
 from orchestrations.spool import IDS, ISSUES, ROWS, Spool, TableWriter, workdir
 from orchestrations.verdicts import error_record
@@ -57,6 +60,8 @@ def run_prepare(run_id: int) -> bool:
             run_finish(
                 lease, fatal=None if cancelled else local_error("query_failed", error.sentence, detail=error.hint)
             )
+        except FailureError as error:
+            run_finish(lease, fatal=local_error(error.key, str(error), detail=error.detail))
         except PreparationError as error:
             run_finish(lease, fatal=local_error("preparation_failed", str(error)))
         except RetryableError as error:
@@ -87,13 +92,26 @@ def _prepare(lease: Lease) -> bool:
         failures=0,
     )
     with workdir() as folder:
-        work = Path(folder)
-        with engine_for(run.tenant, run.inputs["tables"], work, cancelled=lease.cancelled.is_set) as source:
-            snapshot = source.snapshot(run.inputs["sql"], work / "snapshot.parquet", sample=run.sample)
+        filling = Filling(lease, Path(folder))
+        rows, pieces = _replayed(filling) if run.replay_rows else _queried(filling)
         stop_if_asked(lease)
-        _stage(lease, RunStage.PREPARING, selected=snapshot.rows)
-        batches = Filling(lease, work).fill(snapshot)
+        _stage(lease, RunStage.PREPARING, selected=rows)
+        batches = filling.fill(rows, pieces)
     return _hand_over(lease, batches)
+
+
+def _queried(filling: "Filling") -> tuple[int, Iterator[Piece]]:
+    """Run the query; return how many rows it gave, and what comes out of their preparation."""
+    run, work, cancelled = filling.run, filling.work, filling.lease.cancelled.is_set
+    with engine_for(run.tenant, run.inputs["tables"], work, cancelled=cancelled) as source:
+        snapshot = source.snapshot(run.inputs["sql"], work / "snapshot.parquet", sample=run.sample)
+    return snapshot.rows, filling.parts(snapshot)
+
+
+def _replayed(filling: "Filling") -> tuple[int, Iterator[Piece]]:
+    """Look up what an earlier run has prepared; return how many rows of it are meant, and what becomes of them."""
+    replaying = Replaying(filling.run, filling.work, filling.lease.cancelled.is_set)
+    return replaying.rows(), replaying.pieces()
 
 
 def _look(run: Run) -> None:
@@ -159,10 +177,10 @@ class Filling:
         self.tally: dict[str, int] = {}
         self.counts: dict[str, dict[str, int]] = {"reject": {}, "warning": {}, "duplicate": {}}
 
-    def fill(self, snapshot: Snapshot) -> list[Batch]:
+    def fill(self, rows: int, pieces: Iterator[Piece]) -> list[Batch]:
         """Write bodies, rows and issues, and the run's counts; return the batches (not saved)."""
         self.spool.clear()
-        for part in self._parts(snapshot):
+        for part in pieces:
             stop_if_asked(self.lease)
             if isinstance(part, Prepared):
                 self._body(part)
@@ -176,10 +194,11 @@ class Filling:
                 Run.objects.filter(self.lease.held()).update(prepared=part.rows)
         for table in filter(None, (self.rows, self.issues, self.ids)):
             self.spool.table_write(table.name, table.close())
-        self._totals(snapshot)
+        self._totals(rows)
         return self.batches
 
-    def _parts(self, snapshot: Snapshot) -> Iterator[Piece]:
+    def parts(self, snapshot: Snapshot) -> Iterator[Piece]:
+        """Prepare the rows of a query's result."""
         context = Context(
             now=int(self.run.started_at.timestamp()) if self.run.started_at else 0,
             time_zone=self.run.inputs["time_zone"],
@@ -246,17 +265,17 @@ class Filling:
             reasons = self.counts[pair["level"]]
             reasons[pair["reason"]] = reasons.get(pair["reason"], 0) + pair["row_count"]
 
-    def _totals(self, snapshot: Snapshot) -> None:
+    def _totals(self, rows: int) -> None:
         """Record the counts; a row that is nowhere would be a defect, and nothing is sent then."""
         rejected, warned, duplicate = (self.counts[level] for level in ("reject", "warning", "duplicate"))
         known = self.in_events + sum(rejected.values()) + sum(duplicate.values())
-        if known != snapshot.rows:
-            raise PreparationError(f"{snapshot.rows:,} rows were selected, but {known:,} came out of preparation.")
+        if known != rows:
+            raise PreparationError(f"{rows:,} rows were selected, but {known:,} came out of preparation.")
         _stage(
             self.lease,
             RunStage.PREPARING,
-            selected=snapshot.rows,
-            prepared=snapshot.rows,
+            selected=rows,
+            prepared=rows,
             in_events=self.in_events,
             people=self.tally.pop("people", None),
             tally=self.tally,

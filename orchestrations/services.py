@@ -1,6 +1,7 @@
 """Start, release, cancel and retry runs; see that an orchestration can run before it does."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +101,23 @@ def columns_check(query: Query, spec: Any, settings: dict[str, Any]) -> Any:
     return check
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Which rows (`ReplayRows`) of which earlier run are sent once more."""
+
+    run: Run
+    rows: str
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return what a replay has from the earlier run: query, files, and how many rows the query gave.
+
+        A replay of a replay goes back to the run whose query it was.
+        """
+        kept = {name: self.run.inputs[name] for name in ("sql", "tables")}
+        return {**kept, "replay_of": self.run.pk, "result_rows": self.run.inputs.get("result_rows", self.run.selected)}
+
+
 def run_start(
     *,
     orchestration: Orchestration,
@@ -108,11 +126,13 @@ def run_start(
     sample: int | None = None,
     slot: datetime | None = None,
     purpose: RunPurpose = RunPurpose.DELIVER,
+    replay: Replay | None = None,
 ) -> Run:
     """Queue a run of an orchestration for a member and ring the doorbell once it is committed.
 
     `sample` limits it to the first rows of the query, `slot` is when a scheduled run was due, a run to *plan* sends
-    nothing. Raise PermissionDenied or ValidationError (see `orchestration_check`), also while a credential waits to be
+    nothing, a `replay` sends rows of an earlier run (see `replays.run_replay`, which asks what only replays need).
+    Raise PermissionDenied or ValidationError (see `orchestration_check`), also while a credential waits to be
     reauthorised, or another run of the orchestration or for the same audience is not finished.
     """
     access_check(membership, orchestration.destination, PLAN if purpose == RunPurpose.PLAN else RUN)
@@ -133,10 +153,12 @@ def run_start(
             started_by=membership.user if membership else None,
             sample=sample,
             slot=slot,
-            inputs=_inputs(orchestration, settings, sample),
+            replay_of=replay.run if replay else None,
+            replay_rows=replay.rows if replay else "",
+            inputs=_inputs(orchestration, settings, sample) | (replay.inputs if replay else {}),
         )
         targets_make(run, audiences)
-        audit_record(Action.RUN_STARTED, run, changes=_told(run))
+        audit_record(Action.RUN_REPLAYED if replay else Action.RUN_STARTED, run, changes=_told(run))
         ring(run)
     return run
 
@@ -146,6 +168,7 @@ def _told(run: Run) -> list[dict[str, Any]]:
     told = {
         "orchestration": str(run.orchestration), "destination": str(run.orchestration.destination),
         "purpose": run.purpose, "trigger": run.trigger, "sample": run.sample,
+        "replay of": str(run.replay_of) if run.replay_of else None, "rows": run.replay_rows or None,
         "in the name of": run.started_by.email if run.started_by else None,
     }  # fmt: skip
     return [{"field": name, "old": None, "new": value} for name, value in told.items() if value is not None]

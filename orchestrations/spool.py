@@ -79,14 +79,18 @@ class Spool:
         """Return the storage key of a body."""
         return f"{self.prefix}/{number:06d}.zst"
 
+    def table_path(self, name: str) -> str:
+        """Return the storage key of a table."""
+        return f"{self.prefix}/{name}.parquet"
+
     def table_write(self, name: str, source: Path) -> None:
         """Store a finished Parquet file as `rows`, `issues` or `ids`."""
         with source.open("rb") as file:
-            default_storage.save(f"{self.prefix}/{name}.parquet", File(file))
+            default_storage.save(self.table_path(name), File(file))
 
     def table_read(self, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield a table in pieces, so that millions of rejects need no memory; nothing when it is not there."""
-        path = f"{self.prefix}/{name}.parquet"
+        path = self.table_path(name)
         if not default_storage.exists(path):
             return
         with default_storage.open(path) as file:
@@ -94,7 +98,7 @@ class Spool:
 
     def table_fetch(self, name: str, target: Path) -> None:
         """Copy a table out of storage, for an engine to read."""
-        with default_storage.open(f"{self.prefix}/{name}.parquet") as source, target.open("wb") as file:
+        with default_storage.open(self.table_path(name)) as source, target.open("wb") as file:
             shutil.copyfileobj(source, file)
 
     def clear(self) -> None:

@@ -88,6 +88,11 @@ def body_events(body: bytes) -> int:
     return len(orjson.loads(body)["data"])
 
 
+def body_times(body: bytes) -> Ints:
+    """Return when each of a body's events happened, in epoch seconds."""
+    return np.array([event["event_time"] for event in orjson.loads(body)["data"]], np.int64)
+
+
 def body_slice(body: bytes, positions: Sequence[int]) -> bytes:
     """Make a body of some of a body's events, byte for byte as they were, for bisection."""
     return list_slice(body, "data", positions)
@@ -95,12 +100,18 @@ def body_slice(body: bytes, positions: Sequence[int]) -> bytes:
 
 def list_slice(body: bytes, key: str, positions: Sequence[int]) -> bytes:
     """Make a body in which a list has only some of its items, byte for byte as they were."""
+    before, items, after = list_parts(body, key)
+    return (before + ",".join(items[chosen] for chosen in positions) + after).encode()
+
+
+def list_parts(body: bytes, key: str) -> tuple[str, list[str], str]:
+    """Cut a body into what stands before the items of a list, the items as they are written, and what follows."""
     text = body.decode()
     start = text.index(f'"{key}":[') + len(f'"{key}":[')
-    spans, position, scan = [], start, json.JSONDecoder(parse_float=str, parse_int=str).raw_decode
+    items, position, scan = [], start, json.JSONDecoder(parse_float=str, parse_int=str).raw_decode
     while text[position] != "]":
         position += text[position] == ","
         _, end = scan(text, position)
-        spans.append(text[position:end])
+        items.append(text[position:end])
         position = end
-    return (text[:start] + ",".join(spans[chosen] for chosen in positions) + text[position:]).encode()
+    return text[:start], items, text[position:]

@@ -73,6 +73,8 @@ class Context:
 
     `now` is the start of the run in epoch seconds: ages are measured from it, so that a repeated run gives the same
     bytes. `time_zone` (IANA) places naive timestamps, `default_country` (ISO 3166 alpha-2) phones without a `+`.
+    `among` is the relation of all rows of the query where only some of them are prepared: what tells equal rows without
+    an id apart is counted there, so that a row gets the id that it has among the others.
     Audiences only: the `targets` to bring to the rows, by which sync `mode` (mirror, add, remove, replace), and `work`,
     a private folder for temporary files.
     """
@@ -84,6 +86,7 @@ class Context:
     targets: tuple[Target, ...] = ()
     mode: str = "mirror"
     work: Path | None = None
+    among: str = ""
 
 
 class Declaration(Protocol):

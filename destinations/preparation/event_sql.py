@@ -1,7 +1,7 @@
 """The SQL of events: from stages of normalised columns to one JSON text per row, or to its parts for grouping."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -21,6 +21,7 @@ from destinations.preparation.verdicts import (
     row_reject,
     warnings,
 )
+from destinations.preparation.windows import ATTRIBUTION_DAYS
 from destinations.preparation.wire import Tree, fragment, joined, object_sql, tree
 from destinations.preparation.zones import DAY, offset_sql
 
@@ -39,6 +40,11 @@ LINE = "(try_cast({price} AS DECIMAL(28, 10)) * try_cast(coalesce({quantity}, '1
 LINE_LIMIT = "1000000000000000000::DECIMAL(38, 10)"
 
 
+def age_limit(settings: Settings) -> int:
+    """Return how old an event may be to be sent, in seconds."""
+    return int(str(settings.get("max_age_days") or ATTRIBUTION_DAYS)) * DAY
+
+
 @dataclass(frozen=True)
 class EventSql:
     """Everything about one preparation that is text: built once, no rows seen yet."""
@@ -50,6 +56,11 @@ class EventSql:
     columns: Mapping[str, str]
 
     @property
+    def whole(self) -> "EventSql":
+        """The same over all rows of the query, where only some of them are prepared."""
+        return replace(self, relation=self.context.among) if self.context.among else self
+
+    @property
     def source(self) -> str:
         """The event source."""
         return str(self.settings["event_source"])
@@ -57,7 +68,7 @@ class EventSql:
     @cached_property
     def setup(self) -> Setup:
         """What kernels need to know."""
-        max_age = int(str(self.settings.get("max_age_days") or 28)) * DAY
+        max_age = age_limit(self.settings)
         now = self.context.now
         try:
             offset = offset_sql(self.context.time_zone, now - max_age - 2 * DAY, now + 2 * DAY)

@@ -51,7 +51,7 @@ def prepare(
 def _prepare(con: duckdb.DuckDBPyConnection, sql: EventSql, cutter: Cutter) -> Iterator[Piece]:
     """Take the short way where every row is an event by itself."""
     found = repeats(con, sql)
-    with ordinals(con, sql) as ordinal:
+    with ordinals(con, sql.whole) as ordinal:
         if not found.found:
             yield from row_by_row(con, sql, ordinal, cutter)
             return

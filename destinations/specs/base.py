@@ -17,6 +17,7 @@ __all__ = [
     "Field",
     "Limits",
     "Parcel",
+    "Resending",
     "Setting",
     "SettingKind",
     "SettingRequired",
@@ -65,6 +66,23 @@ class Parcel:
 
 
 @dataclass(frozen=True)
+class Resending:
+    """How a plugin sends what it has prepared once more, and what the receiver makes of it.
+
+    `address` names the settings that say where events go: only while they are as they were is an event the same for the
+    receiver, which drops what comes again within `known_hours`. `age_limit` gives the oldest age in seconds that
+    settings let pass, `times` when the events of a body happened (epoch seconds). `repack` makes new bodies of events
+    of old ones.
+    """
+
+    address: tuple[str, ...]
+    known_hours: int
+    age_limit: Callable[[Mapping[str, Any]], int]
+    times: Callable[[bytes], Any]
+    repack: Callable[..., Iterator[Piece]]
+
+
+@dataclass(frozen=True)
 class Spec:
     """A destination plugin.
 
@@ -72,7 +90,8 @@ class Spec:
     which fields apply (the event source), where the plugin has one; `kinds_setting` a list that says so (the id
     types). `ignored_sentence` tells of a column that does not apply. `prepare` turns rows into request bodies, `send`
     sends one of them, and `body_slice` makes the body for some of its positions. `keeps_audience` says that it keeps a
-    list of people equal to a query, so that what was sent before matters; else every run stands for itself.
+    list of people equal to a query, so that what was sent before matters; else every run stands for itself. `resending`
+    is there where a run can be replayed.
     """
 
     key: str
@@ -89,6 +108,7 @@ class Spec:
     source_setting: str | None = None
     kinds_setting: str | None = None
     keeps_audience: bool = False
+    resending: Resending | None = None
     one_of_sentence: str = "At least one of these columns is needed: {columns}."
     ignored_sentence: str = "Column {column} has no meaning for event source {sources} and is ignored."
 

@@ -1,9 +1,13 @@
 """TikTok Ads Events: conversions from shops and web sites, through Events API 2.0 (doc 1771101303285761)."""
 
+from destinations.preparation.bodies import body_times
+from destinations.preparation.event_sql import age_limit
 from destinations.preparation.events import body_slice, prepare
 from destinations.preparation.fields import Field, Kind, Required
 from destinations.preparation.iso4217 import TIKTOK_CURRENCIES
-from destinations.specs.base import Limits, Parcel, Setting, SettingKind, SettingRequired, Spec
+from destinations.preparation.repacking import repack
+from destinations.preparation.windows import ATTRIBUTION_DAYS, DEDUPLICATION_HOURS
+from destinations.specs.base import Limits, Parcel, Resending, Setting, SettingKind, SettingRequired, Spec
 from destinations.tiktok.calls import events_track
 from destinations.tiktok.client import Answer, TikTokClient
 
@@ -107,7 +111,7 @@ SETTINGS = (
         "Oldest event, days",
         SettingKind.INTEGER,
         help="Older rows are rejected. TikTok attributes clicks within 28 days.",
-        default=28,
+        default=ATTRIBUTION_DAYS,
         minimum=1,
         maximum=3650,
     ),
@@ -290,5 +294,12 @@ SPEC = Spec(
     send=send,
     body_slice=body_slice,
     source_setting="event_source",
+    resending=Resending(
+        address=("event_source", "event_source_id", "test_event_code"),
+        known_hours=DEDUPLICATION_HOURS,
+        age_limit=age_limit,
+        times=body_times,
+        repack=repack,
+    ),
     one_of_sentence="Nobody can be recognised: at least one of the columns {columns} is needed.",
 )

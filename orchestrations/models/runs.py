@@ -9,6 +9,7 @@ from orchestrations.choices import (
     UNFINISHED_BATCHES,
     UNFINISHED_RUNS,
     BatchStatus,
+    ReplayRows,
     RunPurpose,
     RunStage,
     RunStatus,
@@ -31,6 +32,9 @@ class Run(TenantModel):
 
     A run whose destination keeps an audience has a `RunAudience` for each; `events` are then entries of requests, one
     per person to add or remove, and `people` those in the query's result. `tally` counts rows with a valid id per type.
+    A *replay* sends `replay_rows` of the run `replay_of` once more, with the same event ids and row numbers: see
+    `replaying`. It has the earlier run's query and tables, and the present settings.
+
     `hold` says why a run waits for somebody: `{"reason", "sentence"}`. A run to *plan* ends before anything is sent.
 
     `queued_at` is when it began to wait for a worker, the last time. From `spool_deleted_at` on its prepared requests
@@ -46,6 +50,8 @@ class Run(TenantModel):
     started_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     slot = models.DateTimeField(null=True)
     sample = models.PositiveIntegerField(null=True, blank=True)
+    replay_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="replays")
+    replay_rows = models.CharField(max_length=20, choices=ReplayRows.choices, blank=True)
     inputs = models.JSONField(default=dict)
 
     created_at = models.DateTimeField(auto_now_add=True)

@@ -27,6 +27,7 @@ class Action(TextChoices):
     RUN_STARTED = "run.started", "Run started"
     RUN_REFUSED = "run.refused", "Run refused"
     RUN_RETRIED = "run.retried", "Run retried"
+    RUN_REPLAYED = "run.replayed", "Run replayed"
     RUN_RELEASED = "run.released", "Run released"
     RUN_CANCELLED = "run.cancelled", "Run cancelled"
     RUN_DOWNLOADED = "run.downloaded", "Run's rows downloaded"
