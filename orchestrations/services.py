@@ -142,6 +142,8 @@ def run_start(
     sending_check(orchestration, settings, purpose=purpose, sample=sample, trigger=trigger)
     credential = credential_usable(orchestration.destination)
     with transaction.atomic():
+        if replay is not None:
+            _refuse_deleted(Run.objects.select_for_update().get(pk=replay.run.pk))
         _refuse_overlap(orchestration)
         audiences = _audiences_free(orchestration, settings)
         run = Run.objects.create(

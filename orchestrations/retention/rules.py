@@ -48,8 +48,9 @@ def runs_due(cutoffs: Cutoffs) -> QuerySet[Run]:
 
 
 def settled(before: datetime) -> QuerySet[Run]:
-    """Return the runs that ended before a moment and that nothing goes on with."""
-    return ended(before).exclude(status__in=UNFINISHED_RUNS)
+    """Return the runs that ended before a moment and that nothing goes on with: neither they nor a replay of them."""
+    replayed = Run.objects.filter(status__in=UNFINISHED_RUNS, replay_of__isnull=False).values("replay_of")
+    return ended(before).exclude(status__in=UNFINISHED_RUNS).exclude(pk__in=replayed)
 
 
 def ended(before: datetime) -> QuerySet[Run]:
