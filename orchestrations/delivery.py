@@ -29,6 +29,7 @@ from orchestrations.audiences.route import AudienceRoute
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunStage
 from orchestrations.finishing import run_begin_again, run_fail, run_finish, run_put_off
 from orchestrations.leases import Lease, LeaseLostError, lease_held
+from orchestrations.measuring import rows_count
 from orchestrations.models import Batch, Run
 from orchestrations.routes import Route
 from orchestrations.sending import sending_refusal
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 20.0
 RECORD_SECONDS = 0.1  # how long an answer may wait to be recorded together with others
+COUNTED = ("accepted", "refused", "unknown")
 RECORDED = [
     "status",
     "attempts",
@@ -228,14 +230,14 @@ class Delivery:
             for batch, outcome in zip(touched, outcomes, strict=True):
                 self.route.landed(batch, outcome)
             counts = {
-                name: F(name) + sum(getattr(effect, name) for effect in effects)
-                for name in ("accepted", "refused", "unknown", "bisections")
+                name: F(name) + sum(getattr(effect, name) for effect in effects) for name in (*COUNTED, "bisections")
             }
             if not Run.objects.filter(self.lease.held()).update(attempts=F("attempts") + len(outcomes), **counts):
                 raise LeaseLostError
             for batch in touched:
                 Batch.objects.filter(pk=batch.pk).update(**{name: getattr(batch, name) for name in RECORDED})
             self._judge(touched, effects)
+        rows_count(self.run, **{name: sum(getattr(effect, name) for effect in effects) for name in COUNTED})
         for batch in touched:
             if batch.status != BatchStatus.SENDING:
                 self.batches.pop(batch.pk, None)

@@ -17,6 +17,7 @@ from orchestrations.audiences.states import states_adopt, states_drop, states_ma
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunPurpose, RunStage, RunStatus
 from orchestrations.doorbell import ring
 from orchestrations.leases import Lease, LeaseLostError
+from orchestrations.measuring import rows_count, run_measure
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.verdicts import batch_unknown, error_record
 
@@ -40,6 +41,7 @@ def run_finish(lease: Lease, *, fatal: dict[str, Any] | None = None) -> Run:
     except BaseException:
         states_drop(states)
         raise
+    run_measure(run)
     logger.info("run %s %s: %s accepted of %s events", run.pk, run.status, run.accepted, run.events)
     return run
 
@@ -64,6 +66,7 @@ def batches_close(lease: Lease) -> None:
         unknown = _batches_close(lease.run)
         if not Run.objects.filter(lease.held()).update(unknown=F("unknown") + unknown):
             raise LeaseLostError
+    rows_count(lease.run, unknown=unknown)
 
 
 def _batches_close(run: Run) -> int:

@@ -28,6 +28,7 @@ from orchestrations.datasets import engine_for
 from orchestrations.failures import FailureError
 from orchestrations.finishing import local_error, run_fail, run_finish, run_put_off
 from orchestrations.leases import Lease, LeaseLostError, lease_held
+from orchestrations.measuring import rows_count
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.replaying import Replaying
 from orchestrations.sources import QueryCancelledError, Snapshot, SourceError
@@ -135,6 +136,7 @@ def _hand_over(lease: Lease, batches: list[Batch]) -> bool:
         _stage(lease, RunStage.DELIVERING, prepared_at=timezone.now(), hold=hold)
         if hold and not planned:
             Run.objects.filter(lease.held()).update(status=RunStatus.HELD, lease_until=None, lease_token="")
+    rows_count(run, selected=run.selected or 0, rejected=run.rejected, duplicate=run.duplicates)
     if planned or not (batches or hold):
         run_finish(lease)
     elif hold:

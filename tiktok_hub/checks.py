@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+TOKEN_SHORTEST = 16
 LEVELS = ("basic", "advanced", "premium", "ultimate")
 
 
@@ -106,6 +107,15 @@ def storage_check(**kwargs: Any) -> list[CheckMessage]:
             id="hub.E007",
         )
     ]
+
+
+@register(Tags.security)
+def metrics_check(**kwargs: Any) -> list[CheckMessage]:
+    """See that the token of /metrics cannot be guessed."""
+    if 0 < len(settings.HUB_METRICS_TOKEN) < TOKEN_SHORTEST:
+        hint = f"Make it of {TOKEN_SHORTEST} random characters or more: `openssl rand -hex 24`."
+        return [Warning("HUB_METRICS_TOKEN is short enough to be guessed.", hint=hint, id="hub.W020")]
+    return []
 
 
 @register(Tags.security)

@@ -32,6 +32,12 @@ def beat_note() -> None:
     _broker().set(_key(), repr(time.time()))
 
 
+def beat_age() -> float | None:
+    """Return for how many seconds beat has given no sign of life; None where it never did. Raise RedisError."""
+    noted = _broker().get(_key())
+    return time.time() - float(str(noted, "ascii") if isinstance(noted, bytes) else str(noted)) if noted else None
+
+
 def readiness() -> dict[str, str]:
     """Look at every part; return part → `ok`, or a sentence on what is wrong."""
     return {name: _look(name, check) for name, check in CHECKS.items()}
@@ -78,12 +84,11 @@ def _storage() -> None:
 
 def _beat() -> None:
     try:
-        noted = _broker().get(_key())
+        age = beat_age()
     except redis.RedisError as error:
         raise NotReadyError(f"Background work cannot be seen ({type(error).__name__}).") from None
-    if noted is None:
+    if age is None:
         raise NotReadyError("Background work has not begun: is a worker and beat running?")
-    age = time.time() - float(str(noted, "ascii") if isinstance(noted, bytes) else str(noted))
     if age > max(_BEATS * settings.HUB_SWEEP_SECONDS, _BEATS_LEAST):
         raise NotReadyError(f"Background work has stood still for {age:.0f} s.")
 

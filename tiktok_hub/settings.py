@@ -310,6 +310,10 @@ HUB_QUERY_SECONDS = env.float("HUB_QUERY_SECONDS", default=600.0)
 HUB_QUERY_TEMP = env.str("HUB_QUERY_TEMP", default="20GB")
 HUB_QUERY_ROWS = env.int("HUB_QUERY_ROWS", default=50_000_000)
 
+# Numbers for Prometheus
+HUB_METRICS_TOKEN = env.str("HUB_METRICS_TOKEN", default="")
+HUB_METRICS_TENANTS = env.bool("HUB_METRICS_TENANTS", default=False)
+
 DEFAULT_EXCEPTION_REPORTER_FILTER = "tiktok_hub.reports.HubReporterFilter"
 LOGGING = {
     "version": 1,

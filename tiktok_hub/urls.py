@@ -4,12 +4,14 @@ from django.urls import include, path
 
 from tiktok_hub import views
 from tiktok_hub.api.site import api
+from tiktok_hub.metrics.views import metrics
 from tiktok_hub.shell import platform_site
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("platform/", platform_site.urls),
     path("api/v1/", api.urls),
     path("", include("tiktok_hub.people.urls")),

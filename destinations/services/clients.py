@@ -13,8 +13,10 @@ from destinations.models import Credential
 from destinations.tiktok.client import TikTokClient
 from destinations.tiktok.errors import ConfigurationError, CredentialError
 from destinations.tiktok.limits import Limiter, MemoryLimiter, RedisLimiter
+from destinations.tiktok.observing import Exchange, Observer
 from destinations.tiktok.resolutions import ResolutionKey
 from tiktok_hub.crypto import SecretUnreadableError
+from tiktok_hub.metrics import count, families, observe, tenant_label
 
 #: Seconds that a connection to TikTok may take; the answer may take TIKTOK_TIMEOUT_SECONDS.
 CONNECT_SECONDS = 5.0
@@ -87,7 +89,26 @@ def _client_make(credential: Credential, connections: int, share: str) -> TikTok
         longest_pause=max(settings.HUB_RETRY_SECONDS, default=0.0),
         timeout=(CONNECT_SECONDS, settings.TIKTOK_TIMEOUT_SECONDS),
         pool_maxsize=max(connections, 1),
+        observer=_observer(tenant_label()),
     )
+
+
+def _observer(tenant: str) -> Observer:
+    """Return what counts a client's requests; threads that send have no tenant opened, so it is named."""
+
+    def observed(seen: Exchange) -> None:
+        if not seen.code:
+            count(families.REFUSALS, 1, seen.endpoint, tenant=tenant)
+            return
+        count(families.REQUESTS, 1, seen.endpoint, seen.code, tenant=tenant)
+        observe(families.REQUEST_SECONDS, seen.seconds, seen.endpoint, tenant=tenant)
+        if seen.waited:
+            count(families.WAITS, 1, seen.endpoint, tenant=tenant)
+            count(families.WAIT_SECONDS, seen.waited, seen.endpoint, tenant=tenant)
+        if seen.throttled:
+            count(families.THROTTLES, 1, seen.endpoint, tenant=tenant)
+
+    return observed
 
 
 @sensitive_variables()

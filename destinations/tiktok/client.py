@@ -18,6 +18,7 @@ import urllib3
 from destinations.tiktok.envelope import Answer, answer_from
 from destinations.tiktok.errors import CredentialError, RetryableError, TikTokError
 from destinations.tiktok.limits import ENDPOINT_QPS, Bucket, Limiter, endpoint_bucket
+from destinations.tiktok.observing import Exchange, Observer, code_of, unobserved
 from destinations.tiktok.transport import Call, TokenAuth, exchange, session_make
 
 __all__ = ["Answer", "TikTokClient"]
@@ -37,7 +38,7 @@ class TikTokClient:
     many requests a second may go to /event/track/, `patience` is how many seconds a request may wait for its turn,
     `longest_pause` how many seconds a throttling answer holds others back at most. POST requests are never repeated
     here: retries are the caller's, with what the database knows; a GET is repeated once when no connection could be
-    made.
+    made. `observer` is told how each request went, in the thread that sent it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class TikTokClient:
         longest_pause: float = math.inf,
         pool_maxsize: int = 32,
         session: requests.Session | None = None,
+        observer: Observer = unobserved,
     ) -> None:
         if not re.fullmatch(r"[\x21-\x7e]*", access_token):
             raise CredentialError("The access token holds characters that no TikTok token has; paste it again.")
@@ -69,6 +71,7 @@ class TikTokClient:
         self._timeout = timeout
         self._patience = patience
         self._longest_pause = longest_pause
+        self._observer = observer
         self._owns_session = session is None
         self._session = session or session_make(pool_maxsize)
 
@@ -153,13 +156,27 @@ class TikTokClient:
         timeout: tuple[float, float] | None = None,
     ) -> Answer:
         drawn = self._buckets(path) if buckets is None else tuple(buckets)
-        if self._limiter is not None and drawn:
-            self._limiter.wait(drawn, share=self._share, deadline=time.monotonic() + self._patience)
-        reply = exchange(self._session, call, self._auth, timeout or self._timeout)
+        endpoint, waited = path.strip("/"), self._turn(path, drawn)
+        begun = time.monotonic()
         try:
-            return answer_from(reply, self._secrets + secrets)
+            reply = exchange(self._session, call, self._auth, timeout or self._timeout)
+            answer = answer_from(reply, self._secrets + secrets)
         except TikTokError as error:
             self._slow_down(error, drawn)
+            throttled = isinstance(error, RetryableError) and error.throttled
+            self._observer(Exchange(endpoint, code_of(error), waited, time.monotonic() - begun, throttled))
+            raise
+        self._observer(Exchange(endpoint, str(answer.code), waited, time.monotonic() - begun))
+        return answer
+
+    def _turn(self, path: str, drawn: tuple[Bucket, ...]) -> float:
+        """Wait until the limits let the request out; return for how many seconds."""
+        if self._limiter is None or not drawn:
+            return 0.0
+        try:
+            return self._limiter.wait(drawn, share=self._share, deadline=time.monotonic() + self._patience)
+        except RetryableError as error:
+            self._observer(Exchange(path.strip("/"), "", 0.0, 0.0, error.throttled))
             raise
 
     def _buckets(self, path: str) -> tuple[Bucket, ...]:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from tiktok_hub.checks import retention_check, retry_check, several_machines_check, storage_check, tiktok_app_check
+from tiktok_hub.checks import (
+    metrics_check,
+    retention_check,
+    retry_check,
+    several_machines_check,
+    storage_check,
+    tiktok_app_check,
+)
 
 CASES = [
     pytest.param(tiktok_app_check, {"TIKTOK_APP_SECRET": ""}, "hub.E001", id="half an app"),
@@ -17,6 +24,7 @@ CASES = [
         "hub.W001",
         id="keys of one machine",
     ),
+    pytest.param(metrics_check, {"HUB_METRICS_TOKEN": "secret"}, "hub.W020", id="short token"),
     pytest.param(retention_check, {"HUB_RETENTION_LINKS_DAYS": -1.0}, "hub.E020", id="negative retention"),
     pytest.param(retention_check, {"HUB_RETENTION_SPOOL_DAYS": 91.0}, "hub.E021", id="spool outlives rejects"),
     pytest.param(retention_check, {"HUB_RETENTION_RUNS_DAYS": 89.0}, "hub.E021", id="rejects outlive runs"),

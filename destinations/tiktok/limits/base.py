@@ -31,8 +31,11 @@ class Limiter(Protocol):
         share: str,
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Return when it is our turn; raise a throttled `RetryableError` if `deadline` (monotonic) would pass."""
+    ) -> float:
+        """Return when it is our turn, with the seconds slept.
+
+        Raise a throttled `RetryableError` if `deadline` (monotonic) would pass.
+        """
         ...
 
 
@@ -52,8 +55,9 @@ class WaitingLimiter:
         share: str,
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    ) -> float:
         """See `Limiter.wait`."""
+        slept = 0.0
         while seconds := self.acquire(buckets, share=share):
             if self.clock() + seconds > deadline:
                 raise RetryableError(
@@ -63,3 +67,5 @@ class WaitingLimiter:
                     resolution=ResolutionKey.THROTTLED,
                 )
             sleep(seconds)
+            slept += seconds
+        return slept
