@@ -10,9 +10,11 @@ from django.http.response import HttpResponseBase
 from ninja import Field, Router, Schema, Status
 
 from destinations.models import destinations_usable_by
-from orchestrations.choices import RunPurpose, RunStage, RunStatus, RunTrigger
+from orchestrations.access import RUN
+from orchestrations.choices import ReplayRows, RunPurpose, RunStage, RunStatus, RunTrigger
 from orchestrations.downloads import run_issues_response
 from orchestrations.models import Orchestration, Run
+from orchestrations.replays import replay_forecasts, run_replay
 from orchestrations.results import run_result
 from orchestrations.services import run_cancel, run_release, run_retry, run_start
 from tiktok_hub.tenancy.middleware import TenantRequest
@@ -54,6 +56,29 @@ class RunIn(Schema):
     plan: bool = Field(False, description="say what a run would do, and send nothing")
 
 
+class ReplayIn(Schema):
+    """Which rows of a run are sent once more."""
+
+    rows: ReplayRows = Field(ReplayRows.ALL, description="all, rejected (here or by TikTok) or unknown")
+    count_twice: bool = Field(False, description="send also what TikTok has accepted and would count twice")
+
+
+class ForecastOut(Schema):
+    """What a replay of some rows would do; see `run_replay --dry-run`."""
+
+    rows: int = Field(..., description="rows of the query that are meant")
+    prepared_again: int = Field(..., description="of them: rejected here, prepared with the present settings")
+    events: int = Field(..., description="events that were prepared and are sent as they were")
+    too_old: int | None = Field(..., description="events that will be rejected; null: too many to look at")
+    drops: int = Field(..., description="TikTok has them for less than 48 hours and drops them")
+    may_drop: int = Field(..., description="whether TikTok has them is not known")
+    counts_twice: int = Field(..., description="TikTok has them for longer and counts them twice")
+    may_count_twice: int = Field(..., description="sent longer ago, and TikTok may have them")
+    replayed_by: list[int] = Field(..., description="runs that have sent these rows more than 48 hours ago")
+    needs_consent: bool = Field(..., description="whether `count_twice` must be said")
+    refusal: str = Field(..., description="why it is not possible; empty where it is")
+
+
 class RunOut(Schema):
     """A run, with the same names and numbers as `run_show --json`; those of an audience where one is kept."""
 
@@ -64,6 +89,8 @@ class RunOut(Schema):
     tenant: str
     orchestration: str
     sample: int | None
+    replay_of: int | None
+    replay: ReplayRows | None
     test_event_code: str | None
     note: str | None
     selected: int
@@ -167,6 +194,24 @@ def run_end(request: HttpRequest, run_id: Id) -> Any:
 def run_again(request: HttpRequest, run_id: Id) -> Any:
     """Send what was not sent or is unknown, from the same inputs."""
     return Status(202, _told(request, run_retry(run=_found(_runs(request), run_id), membership=_member(request))))
+
+
+@router.get("/runs/{run_id}/replay", response={200: dict[ReplayRows, ForecastOut], **REFUSALS},
+            tags=["runs"], summary="What a replay would do")  # fmt: skip
+def run_replay_show(request: HttpRequest, run_id: Id) -> Any:
+    """Return it for all, rejected and unknown rows; nothing is sent."""
+    _allow(request, RUN)
+    return {rows: forecast.told for rows, forecast in replay_forecasts(_found(_runs(request), run_id)).items()}
+
+
+@router.post("/runs/{run_id}/replay", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Replay a run")
+def run_once_more(request: HttpRequest, wanted: ReplayIn, run_id: Id) -> Any:
+    """Send rows of a run that has ended once more, as a new run with the same event ids."""
+    run = run_replay(
+        run=_found(_runs(request), run_id), rows=wanted.rows, membership=_member(request), trigger=RunTrigger.API,
+        count_twice=wanted.count_twice,
+    )  # fmt: skip
+    return Status(202, _told(request, run))
 
 
 @router.post("/runs/{run_id}/release", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Release a held run")

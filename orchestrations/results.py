@@ -45,6 +45,8 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
     `selected`, `rejected` and `duplicates` count rows, `warnings` values; `events`, `accepted`, `refused`, `unknown`
     and `unsent` events; `requests` batches, `attempts` HTTP requests. `seconds` runs on until the run has ended.
 
+    `replay` says which rows (all, rejected, unknown) of the run `replay_of` were sent once more.
+
     `accepted_with_warning` are those of the accepted whose request TikTok took with a reservation (partly done, had it
     before); what it said is in the list of batches.
 
@@ -61,6 +63,8 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "tenant": run.tenant.slug,
         "orchestration": run.orchestration.name,
         "sample": run.sample,
+        "replay_of": run.replay_of_id,
+        "replay": run.replay_rows or None,
         "test_event_code": code,
         "note": _note(run) if run.sample and not code else None,
         "selected": run.selected or 0,

@@ -106,8 +106,9 @@ DEEDS: list[Deed] = [
     *_pages("orchestrations.release_run", "POST <id>/release/"),
     *(
         Deed("orchestrations.run_orchestration", "POST", f"orchestrations/run/<id>/{word}/")
-        for word in ("start", "retry")
+        for word in ("start", "retry", "replay/now")
     ),
+    Deed("orchestrations.run_orchestration", "GET", "orchestrations/run/<id>/replay/"),
     Deed("orchestrations.plan_orchestration", "POST", "orchestrations/run/<id>/restart/"),
     *_crud("orchestrations.audience", "view"),
     *_pages("orchestrations.view_audience", "GET explain/"),

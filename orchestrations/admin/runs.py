@@ -13,7 +13,7 @@ from django.urls import URLPattern
 
 from destinations.models import destinations_usable_by
 from orchestrations.access import PLAN, RUN
-from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
+from orchestrations.admin.base import attempt, back, member
 from orchestrations.admin.charts import throughput_chart
 from orchestrations.admin.mapping import settings_shown
 from orchestrations.admin.periods import period_of
@@ -31,6 +31,7 @@ from orchestrations.admin.progress import (
 )
 from orchestrations.admin.run_people import people_shown
 from orchestrations.admin.run_plans import RELEASE, hold_shown, plan_shown
+from orchestrations.admin.run_replays import ReplayPages, replay_shown
 from orchestrations.admin.troubles import run_trouble
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunPurpose, RunStatus, RunTrigger, SyncMode
 from orchestrations.downloads import run_issues_response
@@ -64,7 +65,7 @@ class WhenFilter(SimpleListFilter):
 
 
 @admin.register(Run, site=tenant_site)
-class RunAdmin(OwnPageAdmin):
+class RunAdmin(ReplayPages):
     """What became of the orchestrations; runs are started, never typed in or deleted."""
 
     list_display = (
@@ -159,6 +160,7 @@ class RunAdmin(OwnPageAdmin):
             self.object_page("cancel/", self.cancel, name="cancel", permission=CHANGE, method="POST"),
             self.object_page("retry/", self.retry, name="retry", permission=RUN, method="POST"),
             self.object_page("restart/", self.restart, name="restart", permission=PLAN, method="POST"),
+            *self.replay_urls(),
         ]
 
     def change_view(
@@ -203,6 +205,7 @@ class RunAdmin(OwnPageAdmin):
             "can_download": request.user.has_perm(DOWNLOAD) and run.prepared_at and not run.rejects_deleted_at,
             "has_issues": bool(run.rejected or run.warnings or run.duplicates or run.refused or run.unknown),
             **self.buttons(request, run),
+            **replay_shown(request, run),
         }
 
     def buttons(self, request: HttpRequest, run: Run) -> dict[str, bool]:

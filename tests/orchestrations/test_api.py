@@ -107,6 +107,18 @@ def test_program_plans_and_samples(orders, acme):
     assert answer["sample"] == 10, answer
 
 
+def test_program_replays_after_it_has_asked_what_that_would_do(orders, acme):
+    caller = program(acme)
+    run = caller.post(f"orchestrations/{orders.pk}/runs").json()["run"]
+    with tenant_scope(acme):
+        run_through(Run.objects.get(pk=run))
+    told = caller.get(f"runs/{run}/replay").json()
+    assert (told["all"]["drops"], told["rejected"]["prepared_again"], told["unknown"]["rows"]) == (19, 1, 0)
+    answers = [caller.post(f"runs/{run}/replay", rows=rows) for rows in ("unknown", "rejected", "some")]
+    assert [answer.status_code for answer in answers] == [409, 202, 422]
+    assert (answers[1].json()["replay_of"], answers[1].json()["replay"]) == (run, "rejected")
+
+
 def test_what_cannot_be_done_now_is_refused_with_a_sentence(orders, acme):
     caller = program(acme)
     run = caller.post(f"orchestrations/{orders.pk}/runs").json()["run"]
@@ -141,6 +153,8 @@ DEEDS = [
     ("orchestrations.plan_orchestration", "post", "orchestrations/{orchestration}/runs", {"plan": True}),
     ("orchestrations.run_orchestration", "post", "orchestrations/{orchestration}/runs", {}),
     ("orchestrations.run_orchestration", "post", "runs/{run}/retry", {}),
+    ("orchestrations.run_orchestration", "get", "runs/{run}/replay", {}),
+    ("orchestrations.run_orchestration", "post", "runs/{run}/replay", {}),
     ("orchestrations.release_run", "post", "runs/{run}/release", {}),
     ("orchestrations.download_run", "get", "runs/{run}/issues.csv", {}),
     ("orchestrations.change_run", "post", "runs/{run}/cancel", {}),

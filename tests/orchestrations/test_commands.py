@@ -284,3 +284,23 @@ def test_retry_of_a_complete_run_has_nothing_to_do(command, hub, held, orders):
     status, _, err = command("run_retry", run)
     assert status == 2
     assert "nothing to retry" in err
+
+
+def test_a_replay_is_told_and_then_done(command, hub, held, orders):
+    orders(email=dirty)
+    run = one_object(command("orchestration_run", "acme", NAME, "--wait", "--json")[1])["run"]
+    status, out, _ = command("run_replay", run, "--rejected", "--dry-run", "--json")
+    told = one_object(out)
+    assert (status, told["replay"], told["rows"], told["prepared_again"]) == (0, "rejected", 2, 2)
+    assert "18 events TikTok will drop as duplicates" in command("run_replay", run, "--dry-run")[1]
+    status, out, _ = command("run_replay", run, "--wait", "--json")
+    result = one_object(out)
+    assert (status, result["replay_of"], result["replay"], result["accepted"]) == (3, run, "all", 18)
+    assert {row["held"] for row in held("7654321098765432100").values()} == {1}
+
+
+def test_a_replay_of_nothing_is_wrong_use(command, hub, held, orders):
+    orders()
+    run = one_object(command("orchestration_run", "acme", NAME, "--wait", "--json")[1])["run"]
+    status, _, err = command("run_replay", run, "--unknown")
+    assert (status, err) == (2, f"Run {run} has no unknown rows.")
