@@ -83,6 +83,7 @@ class RunTrigger(TextChoices):
     MANUAL = "manual", "Run now"
     COMMAND = "command", "Command line"
     SCHEDULE = "schedule", "Schedule"
+    GROUP = "group", "Group"
     API = "api", "API"
 
 
@@ -91,6 +92,29 @@ class ScheduleKind(TextChoices):
 
     CRON = "cron", "At times of the clock (cron)"
     INTERVAL = "interval", "Every so many minutes"
+    AFTER = "after", "After another orchestration"
+
+
+class AfterEnds(TextChoices):
+    """Which ends of a run are followed by another orchestration's."""
+
+    SUCCEEDED = "succeeded", "It succeeded without errors"
+    WITH_ERRORS = "with_errors", "It succeeded, also with errors"
+    ANY = "any", "It ended in any way"
+
+
+class GroupOrder(TextChoices):
+    """In which order the members of a group run."""
+
+    SEQUENCE = "sequence", "One after another"
+    PARALLEL = "parallel", "All at once"
+
+
+class GroupFailure(TextChoices):
+    """What becomes of the members that come after one that has failed."""
+
+    STOP = "stop", "Stop: those after it do not run"
+    GO_ON = "go_on", "Go on with those after it"
 
 
 class ScheduleOverlap(TextChoices):

@@ -15,7 +15,7 @@ from destinations.tiktok.errors import RetryableError
 from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.audiences.states import states_adopt, states_drop, states_make
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunPurpose, RunStage, RunStatus
-from orchestrations.doorbell import ring
+from orchestrations.doorbell import ring, ring_end
 from orchestrations.leases import Lease, LeaseLostError
 from orchestrations.measuring import rows_count, run_measure
 from orchestrations.models import Batch, Run, RunAudience
@@ -55,6 +55,7 @@ def _end(lease: Lease, fatal: dict[str, Any]) -> Run:
     run.error = fatal or _unsent_error(run)
     run.status = _status(run, fatal=bool(fatal), cancelled=lease.cancelled.is_set())
     run.save(update_fields=["error", "status"])
+    ring_end(run)
     if run.error.get("resolution") == ResolutionKey.INVALID_CREDENTIALS and run.credential is not None:
         credential_expire(credential=run.credential, problem=str(run.error["sentence"]))
     return run

@@ -5,7 +5,8 @@ A *slot* is a moment, in UTC, at which one run is due. What clock changes do is 
 - a time that the clock skips is due once, at the end of the gap, however many times of the gap are named;
 - a time that the clock shows twice is due the first time only.
 
-An interval counts elapsed time from its anchor and knows no clock changes: 45 minutes are 45 minutes.
+An interval counts elapsed time from its anchor and knows no clock changes: 45 minutes are 45 minutes. What follows
+another orchestration has no clock at all.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ CRON_CLOCK = (
     "the repeated hour happens once, the first time."
 )
 INTERVAL_CLOCK = "Elapsed time counts, so clock changes make no difference."
+AFTER_CLOCK = "One run for each whole run of the other; plans and samples do not count, nor does the clock."
+ENDS = {
+    "succeeded": "has succeeded without errors",
+    "with_errors": "has succeeded, also with errors",
+    "any": "has ended in any way",
+}
 
 
 class ScheduleError(ValueError):
@@ -137,7 +144,37 @@ class Interval:
         return self.anchor + count * step if count > 0 else None
 
 
-Rule = Cron | Interval
+@dataclass(frozen=True, slots=True)
+class After:
+    """Due whenever a run of another orchestration has ended in one of the ways that count (a key of `ENDS`)."""
+
+    other: str
+    ends: str
+    time_zone: str
+
+    clock_rule = AFTER_CLOCK
+
+    def __post_init__(self) -> None:
+        """Refuse what is no way in which runs end."""
+        zone_named(self.time_zone)
+        if self.ends not in ENDS:
+            raise ScheduleError("ends", f"Choose one of {', '.join(ENDS)}.")
+
+    @property
+    def words(self) -> str:
+        """Return the schedule as people say it: “After “orders” has succeeded without errors”."""
+        return f"After “{self.other}” {ENDS[self.ends]}"
+
+    def next(self, after: datetime) -> datetime | None:
+        """Return nothing: nobody knows when the other run will end."""
+        return None
+
+    def latest(self, at: datetime) -> datetime | None:
+        """Return nothing: which runs have ended stands in the database."""
+        return None
+
+
+Rule = Cron | Interval | After
 
 
 def slots_after(rule: Rule, after: datetime) -> Iterator[datetime]:

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -31,12 +30,20 @@ from orchestrations.choices import (
     RunTrigger,
     SyncMode,
 )
-from orchestrations.doorbell import ring
+from orchestrations.doorbell import ring, ring_group
 from orchestrations.finishing import run_finish
 from orchestrations.leases import lease_held
-from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, Run, RunAudience
+from orchestrations.models import (
+    Audience,
+    Batch,
+    Dataset,
+    GroupRun,
+    Orchestration,
+    Query,
+    Run,
+    RunAudience,
+)
 from orchestrations.sending import sending_check
-from orchestrations.spool import Spool
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
 from tiktok_hub.tenancy.models import Membership
@@ -124,16 +131,17 @@ def run_start(
     membership: Membership | None,
     trigger: RunTrigger,
     sample: int | None = None,
-    slot: datetime | None = None,
     purpose: RunPurpose = RunPurpose.DELIVER,
     replay: Replay | None = None,
+    **place: Any,
 ) -> Run:
     """Queue a run of an orchestration for a member and ring the doorbell once it is committed.
 
-    `sample` limits it to the first rows of the query, `slot` is when a scheduled run was due, a run to *plan* sends
-    nothing, a `replay` sends rows of an earlier run (see `replays.run_replay`, which asks what only replays need).
-    Raise PermissionDenied or ValidationError (see `orchestration_check`), also while a credential waits to be
-    reauthorised, or another run of the orchestration or for the same audience is not finished.
+    `sample` limits it to the first rows of the query, a run to *plan* sends nothing, a `replay` sends rows of an
+    earlier run (see `replays.run_replay`, which asks what only replays need). `place` says where it belongs: `slot`,
+    when a scheduled run was due, `after`, the run that it follows, `group_run` and `position`. Raise PermissionDenied
+    or ValidationError (see `orchestration_check`), also while a credential waits to be reauthorised, or another run of
+    the orchestration or for the same audience is not finished.
     """
     access_check(membership, orchestration.destination, PLAN if purpose == RunPurpose.PLAN else RUN)
     if not orchestration.enabled:
@@ -154,10 +162,10 @@ def run_start(
             trigger=trigger,
             started_by=membership.user if membership else None,
             sample=sample,
-            slot=slot,
             replay_of=replay.run if replay else None,
             replay_rows=replay.rows if replay else "",
             inputs=_inputs(orchestration, settings, sample) | (replay.inputs if replay else {}),
+            **place,
         )
         targets_make(run, audiences)
         audit_record(Action.RUN_REPLAYED if replay else Action.RUN_STARTED, run, changes=_told(run))
@@ -333,11 +341,27 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
             lease_until=None,
             lease_token="",
             credential=credential,
+            skipped_by=None,
+            skipped_at=None,
         )
+        group_wake(run)
         audit_record(Action.RUN_RETRIED, run)
         ring(run)
     run.refresh_from_db()
     return run
+
+
+def group_wake(run: Run) -> None:
+    """Let the group of a run go on where it stood still because of it.
+
+    One that somebody cancelled stays so, and one that has run again since: what it did not do, the later one did.
+    """
+    group_run = run.group_run
+    if group_run is None or GroupRun.objects.filter(group=group_run.group_id, pk__gt=group_run.pk).exists():
+        return
+    stopped = GroupRun.objects.filter(pk=group_run.pk, finished_at__isnull=False).exclude(status=RunStatus.CANCELLED)
+    stopped.update(status=RunStatus.RUNNING, finished_at=None, error={})
+    ring_group(run.tenant_id, group_run.pk)
 
 
 def _refuse_sandbox(run: Run) -> None:
@@ -362,14 +386,3 @@ def _refuse_outdated(run: Run) -> None:
         raise ValidationError(
             f"Run {later.run_id} has changed the same audience since. Start a new run: it sends what is still missing."
         )
-
-
-def orchestration_delete(*, orchestration: Orchestration) -> None:
-    """Delete an orchestration with its runs and their storage; raise ValidationError while one is active."""
-    active = Run.objects.filter(orchestration=orchestration, status__in=UNFINISHED_RUNS).first()
-    if active is not None:
-        raise ValidationError(f"Run {active.pk} of “{orchestration}” is not finished yet. Wait for it, or cancel it.")
-    spools = [Spool(run.spool) for run in Run.objects.filter(orchestration=orchestration).only("tenant_id")]
-    orchestration.delete()
-    for spool in spools:
-        transaction.on_commit(spool.clear)

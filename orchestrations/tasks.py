@@ -3,7 +3,7 @@
 from celery import shared_task
 from celery.signals import worker_ready
 
-from orchestrations import delivery, preparing, scheduling, sweeper
+from orchestrations import delivery, groups, preparing, scheduling, sweeper
 from orchestrations.audiences import readings
 from orchestrations.doorbell import task_send
 from orchestrations.retention.machine import hub_tidy, machine_tidy
@@ -39,6 +39,12 @@ def runs_sweep() -> None:
 def schedules_tick() -> None:
     """Start the runs that are due."""
     scheduling.schedules_tick()
+
+
+@shared_task(name="group_run_go", base=TenantTask)
+def group_run_go(tenant_id: int, group_run_id: int) -> None:
+    """Take the steps of a group run that are due."""
+    groups.group_run_go(group_run_id)
 
 
 @shared_task(name="audiences_read")

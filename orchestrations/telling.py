@@ -10,11 +10,11 @@ from tiktok_hub.mail import mail_send
 from tiktok_hub.tenancy.administration import administrators
 from tiktok_hub.tenancy.models import Membership
 
-TEXT = """The scheduled run of “{orchestration}” in {tenant} did not start.
+TEXT = """The scheduled run of “{name}” in {tenant} did not start.
 
 {sentence}
 
-Somebody who may start runs there can put the schedule in their own name: open the orchestration, edit it, save it.
+Somebody who may start runs there can put the schedule in their own name: open the {noun}, edit it, save it.
 {address}
 Until then each further run is refused too; this message is sent once.
 """
@@ -27,12 +27,12 @@ def owner_tell(schedule: Schedule, sentence: str) -> None:
     """
     owner = Membership.objects.select_related("user").filter(user=schedule.set_by, user__is_active=True).first()
     told = [owner] if owner else list(administrators().select_related("user"))
-    tenant, orchestration = schedule.tenant, schedule.orchestration
-    path = f"{tenant.slug}/orchestrations/orchestration/{orchestration.pk}/"
+    tenant, thing = schedule.tenant, schedule.of
+    path = f"{tenant.slug}/orchestrations/{thing._meta.model_name}/{thing.pk}/"
     text = TEXT.format(
-        orchestration=orchestration, tenant=tenant, sentence=sentence,
+        name=thing, noun="orchestration" if schedule.orchestration_id else "group", tenant=tenant, sentence=sentence,
         address=f"\n{settings.HUB_PUBLIC_URL}/{path}\n" if settings.HUB_PUBLIC_URL else "",
     )  # fmt: skip
     for each in told:
-        subject = f"{tenant}: the scheduled run of “{orchestration}” did not start"
+        subject = f"{tenant}: the scheduled run of “{thing}” did not start"
         transaction.on_commit(partial(mail_send, to=each.user.email, subject=subject, text=text))

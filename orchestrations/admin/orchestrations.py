@@ -19,10 +19,11 @@ from orchestrations.admin.mapping import Mapped, columns_map, destination_target
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunPurpose, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationForm, ScheduleForm
 from orchestrations.models import Orchestration, Run, Schedule
-from orchestrations.scheduling import schedule_save, schedule_stands, schedule_switch, scheduled_change_check
+from orchestrations.removing import orchestration_delete
 from orchestrations.sending import SAMPLES, sending_refusal
-from orchestrations.services import orchestration_delete, run_start
+from orchestrations.services import run_start
 from orchestrations.templatetags.orchestration_tags import at_zone
+from orchestrations.timetables import schedule_save, schedule_stands, schedule_switch, scheduled_change_check
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Membership

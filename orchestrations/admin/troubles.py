@@ -11,7 +11,7 @@ from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
 from orchestrations.admin.base import member
 from orchestrations.admin.run_people import audience_url
 from orchestrations.models import Run, RunAudience
-from orchestrations.scheduling import REFUSED, SKIPPED
+from orchestrations.refusals import REFUSED, SKIPPED
 from tiktok_hub.tenancy.policies import is_admin
 
 # Causes that arise here and not at TikTok.

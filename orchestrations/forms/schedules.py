@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from orchestrations.choices import MissedRuns, ScheduleKind, ScheduleOverlap
 from orchestrations.models import Schedule
 from orchestrations.schedules import EXPRESSION_LONGEST, MINUTES_MOST, Rule, ScheduleError, slots_after, time_zones
-from orchestrations.scheduling import Wish, anchor_for
+from orchestrations.timetables import Wish, anchor_for
 
 PREFIX = "schedule"
 NEXT_RUNS = 5

@@ -2,9 +2,11 @@
 
 from orchestrations.models.audiences import Audience, AudienceReading, Claim, RunAudience
 from orchestrations.models.datasets import Dataset, Query, table_name_validate
-from orchestrations.models.orchestrations import Orchestration, Schedule
+from orchestrations.models.groups import GroupMember, GroupRun, OrchestrationGroup
+from orchestrations.models.orchestrations import Orchestration
 from orchestrations.models.retention import RetentionReport
 from orchestrations.models.runs import Batch, Run
+from orchestrations.models.schedules import Schedule
 
 __all__ = [
     "Audience",
@@ -12,7 +14,10 @@ __all__ = [
     "Batch",
     "Claim",
     "Dataset",
+    "GroupMember",
+    "GroupRun",
     "Orchestration",
+    "OrchestrationGroup",
     "Query",
     "RetentionReport",
     "Run",

@@ -1,17 +1,14 @@
-"""Orchestration and Schedule: what goes where, and when."""
+"""Orchestration: what goes where."""
 
-from datetime import datetime
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils import timezone
 
 from destinations.models import Destination
-from orchestrations.choices import AudienceDeleted, MissedRuns, ScheduleKind, ScheduleOverlap, SyncMode
+from orchestrations.choices import AudienceDeleted, SyncMode
 from orchestrations.models.datasets import Query
-from orchestrations.schedules import EXPRESSION_LONGEST, Cron, Interval, Rule
-from tiktok_hub.tenancy.models import Tenant, TenantModel, User, time_zone_validate
+from tiktok_hub.tenancy.models import Tenant, TenantModel, User
 from tiktok_hub.tenancy.scope import current_tenant
 
 AUDIENCE_NAME_LONGEST = 70  # characters, TikTok's limit
@@ -82,47 +79,3 @@ def sandbox_audience_name(name: str, tenant: Tenant) -> str:
     """Return what an audience is called in a sandbox: production's name and the sandbox's short name."""
     end = f" [{tenant.slug}]"
     return f"{name[: AUDIENCE_NAME_LONGEST - len(end)].rstrip()}{end}"
-
-
-class Schedule(TenantModel):
-    """When an orchestration runs by itself; an orchestration without one runs when somebody starts it.
-
-    `cron` or `every_minutes` holds, as `kind` says; intervals count from `anchor`. `next_slot` is the next moment at
-    which a run is due, `waiting_slot` one that was due while another run was not finished. Runs start on behalf of
-    `set_by`, whose membership is asked again every time.
-    """
-
-    orchestration = models.OneToOneField(Orchestration, models.CASCADE, related_name="schedule")
-    kind = models.CharField(max_length=20, choices=ScheduleKind.choices)
-    cron = models.CharField(max_length=EXPRESSION_LONGEST, blank=True)
-    every_minutes = models.PositiveIntegerField(null=True, blank=True)
-    anchor = models.DateTimeField()
-    time_zone = models.CharField(max_length=64, validators=[time_zone_validate])
-    overlap = models.CharField(max_length=20, choices=ScheduleOverlap.choices, default=ScheduleOverlap.SKIP)
-    missed = models.CharField(max_length=20, choices=MissedRuns.choices, default=MissedRuns.ONCE)
-    enabled = models.BooleanField(default=True)
-    next_slot = models.DateTimeField(null=True, editable=False)
-    waiting_slot = models.DateTimeField(null=True, editable=False)
-    set_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
-    set_at = models.DateTimeField(editable=False)
-
-    audited = ("kind", "cron", "every_minutes", "time_zone", "overlap", "missed", "enabled", "set_by")
-
-    class Meta:
-        ordering = ("next_slot", "pk")
-        indexes = [models.Index(fields=["next_slot"], name="schedule_by_next_slot")]
-
-    def __str__(self) -> str:
-        return f"Schedule of {self.orchestration}"
-
-    @property
-    def rule(self) -> Rule:
-        """Return the rule that says when runs are due."""
-        if self.kind == ScheduleKind.CRON:
-            return Cron(self.cron, self.time_zone)
-        return Interval(self.every_minutes or 0, self.anchor, self.time_zone)
-
-    @property
-    def would_run_at(self) -> datetime | None:
-        """Return when it would be due next by its rule: in a sandbox, where `next_slot` stands still."""
-        return self.rule.next(timezone.now())

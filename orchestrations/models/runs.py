@@ -16,6 +16,7 @@ from orchestrations.choices import (
     RunTrigger,
 )
 from orchestrations.models.audiences import RunAudience
+from orchestrations.models.groups import GroupRun
 from orchestrations.models.orchestrations import Orchestration
 from tiktok_hub.tenancy.models import TenantModel, User
 
@@ -28,7 +29,9 @@ class Run(TenantModel):
     Events: `events = accepted + refused + unknown + unsent`. `requests` are batches, `attempts` HTTP requests.
     `lease_until` is a worker's promise (the one that holds `lease_token`) to be alive, or the time before which there
     is nothing to do; when it lies in the past, the sweeper hands the work to another worker. `slot` is when a scheduled
-    run was due: there is one run per slot. `failures` counts how often TikTok could not be asked in a row.
+    run was due, `after` the run that it follows: there is one run per slot, and one that follows another. A run of a
+    group's has its `position` in `group_run`. `skipped_by` is who said that it may be left as it is. `failures` counts
+    how often TikTok could not be asked in a row.
 
     A run whose destination keeps an audience has a `RunAudience` for each; `events` are then entries of requests, one
     per person to add or remove, and `people` those in the query's result. `tally` counts rows with a valid id per type.
@@ -49,6 +52,9 @@ class Run(TenantModel):
     trigger = models.CharField(max_length=20, choices=RunTrigger.choices, default=RunTrigger.MANUAL)
     started_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     slot = models.DateTimeField(null=True)
+    after = models.ForeignKey("self", models.SET_NULL, null=True, related_name="followed_by")
+    group_run = models.ForeignKey(GroupRun, models.SET_NULL, null=True, related_name="runs")
+    position = models.PositiveSmallIntegerField(null=True)
     sample = models.PositiveIntegerField(null=True, blank=True)
     replay_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="replays")
     replay_rows = models.CharField(max_length=20, choices=ReplayRows.choices, blank=True)
@@ -79,6 +85,8 @@ class Run(TenantModel):
     hold = models.JSONField(default=dict)
     released_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     released_at = models.DateTimeField(null=True)
+    skipped_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    skipped_at = models.DateTimeField(null=True)
 
     events = models.BigIntegerField(default=0)
     accepted = models.BigIntegerField(default=0)
@@ -97,6 +105,7 @@ class Run(TenantModel):
         ordering = ("-created_at",)
         indexes = [
             models.Index(fields=["tenant", "-created_at"], name="run_by_tenant"),
+            models.Index(fields=["orchestration", "finished_at"], name="run_by_end"),
             models.Index(
                 fields=["lease_until"],
                 name="run_unfinished",
@@ -104,7 +113,11 @@ class Run(TenantModel):
             ),
             models.Index(fields=["status"], name="run_open_by_status", condition=Q(status__in=UNFINISHED_RUNS)),
         ]
-        constraints = [models.UniqueConstraint(fields=["orchestration", "slot"], name="run_slot_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["orchestration", "slot"], name="run_slot_once"),
+            models.UniqueConstraint(fields=["orchestration", "after"], name="run_after_once"),
+            models.UniqueConstraint(fields=["group_run", "position"], name="run_group_place_once"),
+        ]
         permissions = [("download_run", "Can download rejects"), ("release_run", "Can release held runs")]
 
     def __str__(self) -> str:
@@ -129,8 +142,8 @@ class Run(TenantModel):
 
     @property
     def starter(self) -> str:
-        """Say who or what started the run; a schedule with the person on whose behalf it did."""
-        if self.trigger == RunTrigger.SCHEDULE and self.started_by:
+        """Say who or what started the run; a schedule or a group with the person on whose behalf it did."""
+        if self.trigger in {RunTrigger.SCHEDULE, RunTrigger.GROUP} and self.started_by:
             return f"{self.get_trigger_display()} ({self.started_by})"
         return str(self.started_by or self.get_trigger_display())
 

@@ -9,8 +9,9 @@ from django.utils import timezone
 from orchestrations.choices import RunPurpose, RunStatus, RunTrigger
 from orchestrations.models import Audience, Orchestration, Run, Schedule
 from orchestrations.models.orchestrations import sandbox_audience_name
-from orchestrations.scheduling import Wish, schedule_save, schedule_tick, schedules_tick
+from orchestrations.scheduling import schedule_tick, schedules_tick
 from orchestrations.services import run_release, run_retry, run_start, settings_effective
+from orchestrations.timetables import Wish, schedule_save
 from tests.orchestrations.conftest import order_rows, run_through
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -154,7 +155,7 @@ def test_schedules_of_a_sandbox_start_nothing_while_those_of_production_do(due, 
 def test_a_tick_of_a_sandboxs_schedule_does_nothing_even_with_an_emulator(due, sandbox, emulator):
     with tenant_scope(sandbox.tenant):
         before = Schedule.objects.values().get()
-        assert schedule_tick(sandbox.pk, timezone.now()) is None
+        assert schedule_tick(Schedule.objects.get().pk, timezone.now()) is False
         assert Schedule.objects.values().get() == before
 
 

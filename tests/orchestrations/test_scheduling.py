@@ -12,10 +12,12 @@ from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from orchestrations.choices import QueryStatus, RunStage, RunStatus, RunTrigger
 from orchestrations.models import Orchestration, Query, Run, Schedule
+from orchestrations.removing import orchestration_delete
 from orchestrations.schedules import ScheduleError
-from orchestrations.scheduling import Wish, schedule_save, schedule_switch, schedule_tick, schedules_tick
-from orchestrations.services import orchestration_delete, run_retry, run_start
+from orchestrations.scheduling import schedule_tick, schedules_tick
+from orchestrations.services import run_retry, run_start
 from orchestrations.tasks import schedules_tick as schedules_tick_task
+from orchestrations.timetables import Wish, schedule_save, schedule_switch
 from tests.orchestrations.conftest import order_rows, run_through
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership
@@ -333,9 +335,9 @@ def test_schedules_of_all_tenants_start_each_in_its_own(scheduled, globex, charl
 
 
 def test_another_tenants_schedule_does_not_start_under_ones_own_scope(scheduled, ready, globex):
-    scheduled()
+    schedule = scheduled()
     with tenant_scope(globex):
-        assert schedule_tick(ready.pk, SOON) is None
+        assert schedule_tick(schedule.pk, SOON) is False
     assert runs() == []
 
 

@@ -30,7 +30,12 @@ class Action(TextChoices):
     RUN_REPLAYED = "run.replayed", "Run replayed"
     RUN_RELEASED = "run.released", "Run released"
     RUN_CANCELLED = "run.cancelled", "Run cancelled"
+    RUN_SKIPPED = "run.skipped", "Run skipped"
     RUN_DOWNLOADED = "run.downloaded", "Run's rows downloaded"
+
+    GROUP_STARTED = "group.started", "Group started"
+    GROUP_REFUSED = "group.refused", "Group refused"
+    GROUP_CANCELLED = "group.cancelled", "Group run cancelled"
 
     AUDIENCE_DOWNLOADED = "audience.downloaded", "Audience's digests downloaded"
     AUDIENCE_FORGOTTEN = "audience.forgotten", "Audience's state forgotten"

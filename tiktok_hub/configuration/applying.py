@@ -13,8 +13,8 @@ from destinations.services.usage import credential_delete, destination_delete
 from orchestrations.datasets import dataset_delete, dataset_store
 from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.queries import query_delete
-from orchestrations.scheduling import Wish, schedule_save
-from orchestrations.services import orchestration_delete
+from orchestrations.removing import orchestration_delete
+from orchestrations.timetables import Wish, schedule_save
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem

@@ -22,8 +22,8 @@ from orchestrations.choices import QueryStatus
 from orchestrations.datasets import Staged
 from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.schedules import ScheduleError
-from orchestrations.scheduling import Wish
 from orchestrations.spool import workdir
+from orchestrations.timetables import Wish
 from tiktok_hub.configuration.audiences import audience_conflicts, following_read
 from tiktok_hub.configuration.differ import Difference, difference
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem, did_you_mean

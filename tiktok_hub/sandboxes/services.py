@@ -12,7 +12,7 @@ from django.utils import timezone
 from destinations.models import Credential, Destination
 from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.datasets import file_digest
-from orchestrations.models import Audience, Dataset, Orchestration, Query, Run
+from orchestrations.models import Audience, Dataset, Orchestration, OrchestrationGroup, Query, Run, Schedule
 from orchestrations.spool import storage_clear, workdir
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.configuration.checking import Plan
@@ -159,7 +159,18 @@ def sandbox_delete(*, sandbox: Sandbox, membership: Membership, typed: str) -> N
         prefix = str(twin.pk)
         with hub_scope():
             # What other rows protect goes after these; all the rest goes with the tenant.
-            for model in (Run, Audience, Orchestration, Destination, Credential, Query, Dataset):
+            things = (
+                Schedule,
+                OrchestrationGroup,
+                Run,
+                Audience,
+                Orchestration,
+                Destination,
+                Credential,
+                Query,
+                Dataset,
+            )
+            for model in things:
                 model.objects.filter(tenant=twin).delete()
             twin.delete()
         transaction.on_commit(lambda: storage_clear(prefix))

@@ -11,7 +11,9 @@ KINDS = {
     "orchestrations.dataset": "Datasets",
     "orchestrations.query": "Queries",
     "orchestrations.orchestration": "Orchestrations",
+    "orchestrations.orchestrationgroup": "Groups of orchestrations",
     "orchestrations.run": "Runs",
+    "orchestrations.grouprun": "Runs of groups",
     "orchestrations.audience": "Audiences",
     "orchestrations.retentionreport": "Retention reports",
     "tenancy.pii": "Personal values in rows",
@@ -24,6 +26,7 @@ KINDS = {
 
 DEEDS = {
     ("orchestrations.run", "change"): "cancel",
+    ("orchestrations.grouprun", "change"): "cancel",
     ("orchestrations.audience", "change"): "read back, verify, forget",
     ("tenancy.sandbox", "change"): "pull, promote",
     ("api.apikey", "change"): "revoke",

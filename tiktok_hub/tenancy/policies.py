@@ -23,7 +23,9 @@ _OPERATOR: Cells = {
     "orchestrations.dataset": ALL,
     "orchestrations.query": ALL,
     "orchestrations.orchestration": f"{ALL} plan run",
+    "orchestrations.orchestrationgroup": f"{ALL} run",
     "orchestrations.run": "view change download release",
+    "orchestrations.grouprun": "view change",
     "orchestrations.audience": "view change download",
     "orchestrations.retentionreport": "view",
 }
@@ -41,7 +43,9 @@ TABLE: dict[Policy, Cells] = {
         "orchestrations.dataset": "view add change",
         "orchestrations.query": ALL,
         "orchestrations.orchestration": f"{ALL} plan run",
+        "orchestrations.orchestrationgroup": f"{ALL} run",
         "orchestrations.run": "view change download",
+        "orchestrations.grouprun": "view change",
         "orchestrations.audience": "view",
     },
     Policy.READ_ONLY: {
@@ -50,7 +54,9 @@ TABLE: dict[Policy, Cells] = {
         "orchestrations.dataset": "view",
         "orchestrations.query": "view",
         "orchestrations.orchestration": "view",
+        "orchestrations.orchestrationgroup": "view",
         "orchestrations.run": "view",
+        "orchestrations.grouprun": "view",
         "orchestrations.audience": "view",
     },
 }
