@@ -161,6 +161,7 @@ class RetentionKept(TextChoices):
 
     HELD = "held", "Held runs that nobody has released or cancelled"
     UNFINISHED = "unfinished", "Runs that have not ended"
+    REPLAYED = "replayed", "Runs of which a replay is being made"
     LAST = "last", "The last successful run of each orchestration: later row counts are compared with it"
 
 

@@ -35,6 +35,7 @@ from orchestrations.routes import Route
 from orchestrations.sending import sending_refusal
 from orchestrations.spool import Spool, SpoolError
 from orchestrations.verdicts import ALIKE_LIMIT, RUN_BUDGET, Effect, Outcome, Shipment, error_record, verdict_apply
+from tiktok_hub.logs import log_with
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +192,10 @@ class Delivery:
 
     def _ship(self, shipment: Shipment, parcel: Parcel) -> Outcome:
         """Send one range of a batch; runs in a thread and touches no database."""
+        with log_with(tenant=self.run.tenant.slug, run=self.run.pk, batch=shipment.number):
+            return self._exchange(shipment, parcel)
+
+    def _exchange(self, shipment: Shipment, parcel: Parcel) -> Outcome:
         sent_at, begun = timezone.now(), time.monotonic()
         try:
             answer = self.spec.send(self.client, replace(parcel, body=self._body(shipment)))

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from orchestrations.choices import RunStage, RunStatus
 from orchestrations.models import Run
+from tiktok_hub.logs import log_with
 from tiktok_hub.tenancy.scope import tenant_scope
 
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -82,7 +83,8 @@ def lease_held(run_id: int, stages: tuple[RunStage, ...]) -> Iterator[Lease | No
     thread = threading.Thread(target=lease.beat, name=f"lease-{run_id}", daemon=True)
     thread.start()
     try:
-        yield lease
+        with log_with(run=run_id):
+            yield lease
     finally:
         lease.stop()
         thread.join()

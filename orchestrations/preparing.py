@@ -136,6 +136,7 @@ def _hand_over(lease: Lease, batches: list[Batch]) -> bool:
         _stage(lease, RunStage.DELIVERING, prepared_at=timezone.now(), hold=hold)
         if hold and not planned:
             Run.objects.filter(lease.held()).update(status=RunStatus.HELD, lease_until=None, lease_token="")
+    logger.info("run %s is prepared: %s rows in %s requests", run.pk, run.selected, run.requests)
     rows_count(run, selected=run.selected or 0, rejected=run.rejected, duplicate=run.duplicates)
     if planned or not (batches or hold):
         run_finish(lease)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from csp.constants import NONCE
+from django.core.exceptions import ImproperlyConfigured
 
 from tiktok_hub.env import BASE_DIR, data_dir, env, kept_secret
 from tiktok_hub.hub.broker import celery_url, socket_url
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tiktok_hub.logs.context.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "tiktok_hub.content_security.ContentSecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -315,11 +317,20 @@ HUB_METRICS_TOKEN = env.str("HUB_METRICS_TOKEN", default="")
 HUB_METRICS_TENANTS = env.bool("HUB_METRICS_TENANTS", default=False)
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "tiktok_hub.reports.HubReporterFilter"
+HUB_LOG_FORMAT = env.str("HUB_LOG_FORMAT", default="line")
+if HUB_LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured(f"HUB_LOG_FORMAT is “{HUB_LOG_FORMAT}”. It is line or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "tiktok_hub.logs.formats.LineFormatter"},
+        "json": {"()": "tiktok_hub.logs.formats.JsonFormatter"},
+    },
+    "filters": {"task_errors": {"()": "tiktok_hub.logs.hiding.TaskErrorFilter"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": HUB_LOG_FORMAT, "filters": ["task_errors"]}
+    },
     "loggers": {"axes": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from orchestrations.choices import UNFINISHED_RUNS, RetentionKept, RunPurpose, RunStatus
 from orchestrations.models import Run
 
+ENDED = Coalesce("finished_at", "created_at")
 EXAMPLES = 10  # runs named for each reason to keep
 
 
@@ -34,28 +35,35 @@ class Cutoffs:
 
 def spool_due(cutoffs: Cutoffs) -> QuerySet[Run]:
     """Return the runs whose prepared requests have been kept long enough."""
-    return settled(cutoffs.spool).filter(spool_deleted_at=None)
+    return settled(cutoffs, cutoffs.spool).filter(spool_deleted_at=None)
 
 
 def rejects_due(cutoffs: Cutoffs) -> QuerySet[Run]:
     """Return the runs whose rejected rows have been kept long enough."""
-    return settled(cutoffs.rejects).filter(rejects_deleted_at=None)
+    return settled(cutoffs, cutoffs.rejects).filter(rejects_deleted_at=None)
 
 
 def runs_due(cutoffs: Cutoffs) -> QuerySet[Run]:
     """Return the runs that have been kept long enough with all they tell."""
-    return settled(cutoffs.runs).exclude(pk__in=last_successes())
+    return settled(cutoffs, cutoffs.runs).exclude(pk__in=last_successes())
 
 
-def settled(before: datetime) -> QuerySet[Run]:
+def settled(cutoffs: Cutoffs, before: datetime) -> QuerySet[Run]:
     """Return the runs that ended before a moment and that nothing goes on with: neither they nor a replay of them."""
-    replayed = Run.objects.filter(status__in=UNFINISHED_RUNS, replay_of__isnull=False).values("replay_of")
-    return ended(before).exclude(status__in=UNFINISHED_RUNS).exclude(pk__in=replayed)
+    return ended(before).exclude(status__in=UNFINISHED_RUNS).exclude(pk__in=replayed(cutoffs))
+
+
+def replayed(cutoffs: Cutoffs) -> list[int]:
+    """Return the runs that a replay still reads, or would read when it is tried again."""
+    again = Q(prepared_at=None, ended__gte=cutoffs.spool)
+    replays = Run.objects.filter(replay_of__isnull=False).annotate(ended=ENDED)
+    found = replays.filter(again | Q(status__in=UNFINISHED_RUNS)).values_list("replay_of", flat=True)
+    return [number for number in found if number is not None]
 
 
 def ended(before: datetime) -> QuerySet[Run]:
     """Return the runs that ended before a moment, or began before it where they have not ended."""
-    return Run.objects.annotate(ended=Coalesce("finished_at", "created_at")).filter(ended__lt=before).order_by("pk")
+    return Run.objects.annotate(ended=ENDED).filter(ended__lt=before).order_by("pk")
 
 
 def last_successes() -> list[int]:
@@ -71,7 +79,8 @@ def kept(cutoffs: Cutoffs) -> dict[str, dict[str, Any]]:
     found = {
         RetentionKept.HELD: old.filter(status=RunStatus.HELD),
         RetentionKept.UNFINISHED: old.filter(status__in=UNFINISHED_RUNS).exclude(status=RunStatus.HELD),
-        RetentionKept.LAST: settled(cutoffs.runs).filter(pk__in=last_successes()),
+        RetentionKept.REPLAYED: old.filter(pk__in=replayed(cutoffs)),
+        RetentionKept.LAST: settled(cutoffs, cutoffs.runs).filter(pk__in=last_successes()),
     }
     counts = {reason.value: (runs.count(), list(runs.values_list("pk", flat=True)[:EXAMPLES]))
               for reason, runs in found.items()}  # fmt: skip

@@ -79,6 +79,7 @@ def environment(_empty_storage, emulator) -> Iterator[dict[str, str]]:
             "TIKTOK_AUTH_URL": emulator.auth_url,
             "HUB_SWEEP_SECONDS": "0.5",
             "LOG_LEVEL": "DEBUG",
+            "HUB_LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
         }
 

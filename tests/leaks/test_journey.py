@@ -5,6 +5,7 @@ the state of an audience are made of them, and nowhere else; the answer of the h
 steps to the person who typed it.
 """
 
+import json
 import logging
 from hashlib import sha256
 from pathlib import Path
@@ -82,6 +83,10 @@ def assert_worth_searching(traces: Traces, runs: list[Run]) -> None:
     """See that what was searched is what the product left, and not empty."""
     assert b"run_deliver" in traces.found["broker's commands"]
     assert b"run_deliver" in traces.found["output of the processes"]
+    records = [json.loads(line) for line in traces.found["output of the processes"].splitlines() if line[:1] == b"{"]
+    about = {(record.get("tenant"), record.get("run"), record.get("task")) for record in records}
+    assert {("acme", run.pk, task) for run in runs[:2] for task in ("run_prepare", "run_deliver")} <= about
+    assert {"request", "batch", "task_id"} <= set().union(*records)
     assert b"connectionpool" in traces.found["output of the processes"]
     assert b"Hash explainer" in traces.found["explainer that is opened again"]
     assert b"gAAAAA" in traces.found["table destinations_credential"]  # what Fernet's ciphertext begins with

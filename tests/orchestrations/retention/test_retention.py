@@ -191,3 +191,22 @@ def test_storage_of_a_tenant_that_is_gone_goes_after_a_day(acme):
         hub_tidy()
     assert [default_storage.exists(key) for key in (old, young, kept)] == [False, True, True]
     assert not default_storage.exists("999999")
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "prepared", "kept"),
+    [
+        pytest.param(0, RunStatus.QUEUED, None, True, id="being made"),
+        pytest.param(0, FAILED, None, True, id="failed before it had its requests"),
+        pytest.param(0, FAILED, timezone.now(), False, id="has requests of its own"),
+        pytest.param(29, FAILED, None, False, id="old itself"),
+    ],
+)
+def test_run_keeps_what_a_replay_of_it_reads(acme, run_aged, days, status, prepared, kept):
+    run = run_aged(acme, 30)
+    replay = run_aged(acme, days, status, replay_of=run)
+    with tenant_scope(acme):
+        Run.objects.filter(pk=replay.pk).update(prepared_at=prepared)
+    report = retained(acme)
+    assert files_of(run) == (ALL if kept else TABLES)
+    assert report.kept == ({"replayed": {"count": 1, "runs": [run.pk]}} if kept else {})
