@@ -116,6 +116,12 @@ DEEDS: list[Deed] = [
         "orchestrations.change_audience",
         "POST <id>/read/", "GET <id>/verify/", "POST <id>/verify/now/", "GET <id>/forget/", "POST <id>/forget/now/",
     ),
+    *_crud("alerts.channel", "view add change delete"),
+    *_pages("alerts.test_channel", "POST <id>/test/"),
+    *_pages("alerts.change_channel", "POST <id>/rotate/"),
+    *_crud("alerts.rule", "view add change delete"),
+    *_crud("alerts.incident", "view"),
+    *_crud("alerts.delivery", "view"),
     *_pages("orchestrations.download_audience", "GET <id>/export/", "POST <id>/export.csv"),
     *_crud("orchestrations.retentionreport", "view"),
 ]  # fmt: skip
@@ -132,6 +138,7 @@ OPEN = {
         f"orchestrations/{name}/{page}"
         for name in ("run", "audience", "retentionreport") for page in ("add/", "<id>/delete/")
     ),
+    *(f"alerts/{name}/{page}" for name in ("incident", "delivery") for page in ("add/", "<id>/delete/")),
 }  # fmt: skip
 # Permissions that open no page of their own: what they change is seen on others.
 SEEN_ELSEWHERE = {"tenancy.view_pii"}

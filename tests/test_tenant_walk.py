@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, CredentialLink, Destination
+from orchestrations.alerts.choices import DeliveryStatus, RuleKind
+from orchestrations.alerts.models import Channel, Delivery, Incident, Rule
 from orchestrations.choices import QueryStatus
 from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, RetentionReport, Run, RunAudience
 from tiktok_hub.api.models import ApiKey
@@ -65,6 +67,13 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         )
         audience = Audience.objects.create(**own, name=f"{marker}-a", advertiser_id="1", transport="streaming")
         RunAudience.objects.create(**own, run=run, audience=audience, number=1)
+        channel = Channel.objects.create(**own, name=f"{marker}-ch", addresses=[f"{marker}@brand.example"])
+        rule = Rule.objects.create(**own, kind=RuleKind.FAILED, orchestration=orchestration)
+        incident = Incident.objects.create(
+            **own, rule=rule, subject=f"orchestration {orchestration.pk}", orchestration=orchestration,
+            headline=f"{marker}-h", opened_at=timezone.now(), last_at=timezone.now(),
+        )  # fmt: skip
+        delivery = Delivery.objects.create(**own, channel=channel, title=f"{marker}-t", status=DeliveryStatus.GIVEN_UP)
         key = ApiKey.objects.create(**own, name=f"{marker}-k", user=user, start="hub_", digest=f"{marker}-digest")
         with hub_scope():
             twin = Tenant.objects.create(slug=f"{tenant.slug}-{marker}", name=f"{marker}-s", sandbox_of=tenant)
@@ -74,6 +83,7 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
     things = (
         *(member, credential, link, destination, dataset, query, orchestration, run, batch, audience),
         *(key, invitation, sandbox, sign_on, tenant, entry, report),
+        *(channel, rule, incident, delivery),
     )
     return {type(thing): thing for thing in things}
 

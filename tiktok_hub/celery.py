@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tiktok_hub.settings")
 
 app = Celery("tiktok_hub")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["destinations", "orchestrations", "tiktok_hub.audit"])
+app.autodiscover_tasks(["destinations", "orchestrations", "orchestrations.alerts", "tiktok_hub.audit"])
 
 
 @worker_init.connect

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "tiktok_hub.people",
     "destinations",
     "orchestrations",
+    "orchestrations.alerts",
     "tiktok_hub.sandboxes",
 ]
 
@@ -136,10 +137,13 @@ HUB_TICK_SECONDS = env.float("HUB_TICK_SECONDS", default=10.0)
 HUB_SCHEDULE_GRACE_SECONDS = env.float("HUB_SCHEDULE_GRACE_SECONDS", default=900.0)
 HUB_READING_SECONDS = env.float("HUB_READING_SECONDS", default=60.0)
 HUB_RETENTION_HOUR = env.int("HUB_RETENTION_HOUR", default=3)
+HUB_ALERT_SECONDS = env.float("HUB_ALERT_SECONDS", default=15.0)
+HUB_ALERT_GAP_SECONDS = env.float("HUB_ALERT_GAP_SECONDS", default=60.0)
 CELERY_BEAT_SCHEDULE = {
     "runs-sweep": {"task": "runs_sweep", "schedule": timedelta(seconds=HUB_SWEEP_SECONDS)},
     "schedules-tick": {"task": "schedules_tick", "schedule": timedelta(seconds=HUB_TICK_SECONDS)},
     "audiences-read": {"task": "audiences_read", "schedule": timedelta(seconds=HUB_READING_SECONDS)},
+    "alerts-look": {"task": "alerts_look", "schedule": timedelta(seconds=HUB_ALERT_SECONDS)},
     "audit-seal": {"task": "audit_seal", "schedule": timedelta(hours=1)},
     "credentials-check": {"task": "credentials_check", "schedule": timedelta(days=1)},
     "retention": {"task": "retention", "schedule": crontab(minute="20", hour=str(HUB_RETENTION_HOUR % 24))},

@@ -204,6 +204,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
+            "title": "Alerts",
+            "separator": True,
+            "items": [
+                _item("Incidents", "warning", "alerts.incident"),
+                _item("Alert rules", "notifications", "alerts.rule"),
+                _item("Alert channels", "campaign", "alerts.channel"),
+                _item("Deliveries", "outbox", "alerts.delivery"),
+            ],
+        },
+        {
             "title": "People",
             "separator": True,
             "items": [

@@ -2,8 +2,9 @@
 
 The authentication backend, services, tasks and the documentation (`manage.py policies`) read it. A cell is a set of
 actions on one kind of thing. `view add change delete` are Django's own; the others are the product's: `plan` (what a
-run would do; nothing is sent), `run` (start, retry), `release` (runs that wait for somebody), `test` (connection
-test), `authorise` (OAuth links, one-time secret links), `download` (files with row values, digests or audit entries).
+run would do; nothing is sent), `run` (start, retry), `release` (runs that wait for somebody), `test` (connections,
+alert channels), `authorise` (OAuth links, one-time secret links), `download` (files with row values, digests or audit
+entries).
 `tenancy.pii` are the personal values in rows, `tenancy.sandbox` the sandboxes made from the tenant.
 """
 
@@ -28,6 +29,10 @@ _OPERATOR: Cells = {
     "orchestrations.grouprun": "view change",
     "orchestrations.audience": "view change download",
     "orchestrations.retentionreport": "view",
+    "alerts.channel": f"{ALL} test",
+    "alerts.rule": ALL,
+    "alerts.incident": "view",
+    "alerts.delivery": "view",
 }
 
 _USERS: Cells = {"tenancy.membership": ALL, "audit.entry": "view download"}
