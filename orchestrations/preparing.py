@@ -137,7 +137,8 @@ def _hand_over(lease: Lease, batches: list[Batch]) -> bool:
         if hold and not planned:
             Run.objects.filter(lease.held()).update(status=RunStatus.HELD, lease_until=None, lease_token="")
     logger.info("run %s is prepared: %s rows in %s requests", run.pk, run.selected, run.requests)
-    rows_count(run, selected=run.selected or 0, rejected=run.rejected, duplicate=run.duplicates)
+    if not planned:
+        rows_count(run, selected=run.selected or 0, rejected=run.rejected, duplicate=run.duplicates)
     if planned or not (batches or hold):
         run_finish(lease)
     elif hold:

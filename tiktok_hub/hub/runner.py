@@ -17,6 +17,7 @@ from tiktok_hub.hub.broker import broker_lock
 from tiktok_hub.hub.ports import listen
 from tiktok_hub.hub.prepare import database_prepare, static_prepare
 from tiktok_hub.hub.supervisor import Service, Supervisor
+from tiktok_hub.logs.formats import program_said
 
 
 class HubRunningError(RuntimeError):
@@ -72,7 +73,8 @@ def hub_run(options: HubOptions) -> int:
             static_prepare()
         connections.close_all()
         broker = broker_lock_take(stack)
-        supervisor = Supervisor(services(options, listener, broker))
+        line = program_said if settings.HUB_LOG_FORMAT == "json" else None
+        supervisor = Supervisor(services(options, listener, broker), line=line)
         return supervisor.run(ready_announcer(supervisor, lock, holder))
 
 

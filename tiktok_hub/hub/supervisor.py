@@ -52,11 +52,18 @@ class Service:
 
 
 class Supervisor:
-    """Run services until a signal asks to stop."""
+    """Run services until a signal asks to stop; `line` makes a line of a program's name and what it said."""
 
-    def __init__(self, services: Iterable[Service], *, grace_seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        services: Iterable[Service],
+        *,
+        grace_seconds: float = 20.0,
+        line: Callable[[str, str], str] | None = None,
+    ) -> None:
         self.services = list(services)
         self.grace_seconds = grace_seconds
+        self.line = line
         self.selector = selectors.DefaultSelector()
         self.width = max(len(service.name) for service in self.services)
         self.stops = 0
@@ -79,7 +86,8 @@ class Supervisor:
 
     def say(self, name: str, text: str) -> None:
         """Print one line with the name of its author before it."""
-        sys.stdout.write(f"{name:<{self.width}} | {text}\n")
+        line = self.line(name, text) if self.line else f"{name:<{self.width}} | {text}"
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     def _tick(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
@@ -32,9 +33,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the object."""
-        moment = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
         said: dict[str, Any] = {
-            "time": moment.replace("+00:00", "Z"),
+            "time": _moment(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -44,6 +44,21 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             said["errors"] = errors(record.exc_info[1])
         return json.dumps(said, ensure_ascii=False)
+
+
+def program_said(program: str, text: str) -> str:
+    """Return a line that a program wrote, as JSON that names the program: what is JSON already, or only text."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        said = {"time": _moment(time.time()), "level": "INFO", "logger": program, "message": text}
+    return json.dumps({**said, "program": program}, ensure_ascii=False)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def errors(error: BaseException | None) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import override_settings
 
 from tiktok_hub.logs import log_with
-from tiktok_hub.logs.formats import JsonFormatter, LineFormatter
+from tiktok_hub.logs.formats import JsonFormatter, LineFormatter, program_said
 from tiktok_hub.logs.hiding import TaskErrorFilter
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -89,3 +89,9 @@ def test_request_has_an_id_that_the_answer_names(settings, behind_proxy, given, 
     answer = Client().get("/healthz", headers={"X-Request-ID": given})
     assert (answer["X-Request-ID"] == given) == kept
     assert answer["X-Request-ID"]
+
+
+def test_supervised_programs_are_named_in_what_they_say():
+    assert json.loads(program_said("worker", '{"message": "ready"}')) == {"message": "ready", "program": "worker"}
+    found = json.loads(program_said("broker", "1 # WARNING"))
+    assert (found["message"], found["logger"], found["program"]) == ("1 # WARNING", "broker", "broker")
