@@ -1,6 +1,6 @@
 """Files that people take away, as answers to a browser or a program; each stands in the audit log."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.core.exceptions import ValidationError
 from django.http import StreamingHttpResponse
@@ -10,7 +10,7 @@ from orchestrations.models import Audience, Run
 from orchestrations.results import DUPLICATE, REFUSED, REJECT, UNKNOWN, WARNING, run_issues_csv
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
-from tiktok_hub.spreadsheets import csv_response
+from tiktok_hub.spreadsheets import csv_lines, csv_response
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -34,6 +34,14 @@ def audience_response(audience: Audience) -> StreamingHttpResponse:
     """Return the digests that TikTok was told of an audience."""
     audit_record(Action.AUDIENCE_DOWNLOADED, audience)
     return csv_response(_inside(audience.tenant, lambda: audience_export(audience)), f"audience-{audience.pk}.csv")
+
+
+def reconciliation_response(
+    tenant: Tenant, what: str, header: Sequence[str], rows: Callable[[], Iterable[Sequence[object]]]
+) -> StreamingHttpResponse:
+    """Return counts of runs or of audiences, one per line; there is nothing of a row or a person in them."""
+    audit_record(Action.RECONCILIATION_DOWNLOADED, name=f"Reconciliation: {what}")
+    return csv_response(_inside(tenant, lambda: csv_lines(header, rows())), f"reconciliation-{what}.csv")
 
 
 def _inside(tenant: Tenant, lines: Callable[[], Iterator[str]]) -> Iterator[str]:

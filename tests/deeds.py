@@ -100,9 +100,10 @@ DEEDS: list[Deed] = [
     *_pages("orchestrations.plan_orchestration", "POST <id>/plan/"),
     *_pages("orchestrations.run_orchestration", "POST <id>/run/"),
     *_crud("orchestrations.run", "view"),
-    *_pages("orchestrations.view_run", "GET <id>/live/", "GET <id>/throughput/", "GET <id>/batches/"),
+    *_pages("orchestrations.view_run", "GET <id>/live/", "GET <id>/batches/"),
+    *_pages("orchestrations.view_run", "GET <id>/throughput/", "GET reconciliation/"),
     *_pages("orchestrations.change_run", "POST <id>/cancel/"),
-    *_pages("orchestrations.download_run", "GET <id>/issues.csv"),
+    *_pages("orchestrations.download_run", "GET <id>/issues.csv", "GET reconciliation.csv"),
     *_pages("orchestrations.release_run", "POST <id>/release/"),
     *(
         Deed("orchestrations.run_orchestration", "POST", f"orchestrations/run/<id>/{word}/")

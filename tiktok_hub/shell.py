@@ -6,7 +6,7 @@ creates tenants and people, under `/platform/`.
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from django.contrib.auth.views import LogoutView, redirect_to_login
 from django.db import models
@@ -31,6 +31,7 @@ class NavigationItem(TypedDict):
     icon: str
     link: str
     permission: Callable[[HttpRequest], bool]
+    active: NotRequired[Callable[[HttpRequest], bool]]
 
 
 class HubSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -182,8 +183,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _item("Orchestrations", "play_circle", "orchestrations.orchestration"),
-                _item("Runs", "history", "orchestrations.run"),
+                _runs(),
                 _item("Audiences", "groups", "orchestrations.audience"),
+                _reconciliation(),
             ],
         },
         {
@@ -227,6 +229,23 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]
+
+
+def _runs() -> NavigationItem:
+    """Return the line of runs, which is not marked on the page that has a line of its own."""
+    item, other = _item("Runs", "history", "orchestrations.run"), _reconciliation()["link"]
+    item["active"] = lambda request: item["link"] in request.path and other not in request.path
+    return item
+
+
+def _reconciliation() -> NavigationItem:
+    """Return the line of the page that compares what was selected with what TikTok has."""
+    return {
+        "title": "Reconciliation",
+        "icon": "balance",
+        "link": reverse("admin:orchestrations_run_reconciliation"),
+        "permission": permitted("orchestrations.view_run"),
+    }
 
 
 def _sandboxes() -> NavigationItem:

@@ -10,12 +10,13 @@ from destinations.preparation.contract import ID_TYPES
 from destinations.tiktok.audience_calls import FEWEST_MEMBERS
 from orchestrations.admin.charts import Chart, Series, bars, lines
 from orchestrations.audiences.targets import audience_keys
-from orchestrations.choices import UNFINISHED_RUNS, RunPurpose
+from orchestrations.choices import UNFINISHED_RUNS, RunPurpose, RunStatus
 from orchestrations.models import Audience, AudienceReading, Orchestration, Run, RunAudience
 
 FULL = 100
 TICKS = 10
 SLOTS = 60
+SENT = (RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS)
 READINGS = 1000
 SHORT = timedelta(days=4)
 LABELS = {"EMAIL": "e-mail addresses", "PHONE": "phone numbers", "IDFA": "IDFA (iOS)", "AAID": "AAID (Android)"}
@@ -109,8 +110,11 @@ def curve(audience: Audience) -> Chart | None:
 
 
 def changes(targets: list[RunAudience]) -> Chart | None:
-    """Return who came and who went with each of some runs, given newest first, as bars up and down; None for none."""
-    ran = [each for each in reversed(targets) if each.run.purpose == RunPurpose.DELIVER]
+    """Return who came and who went with each of some runs, given newest first, as bars up and down; None for none.
+
+    A run that waits, failed or was cancelled has changed something else than it had planned, or nothing.
+    """
+    ran = [each for each in reversed(targets) if each.run.purpose == RunPurpose.DELIVER and each.run.status in SENT]
     if not any(each.added or each.removed for each in ran):
         return None
     series = [

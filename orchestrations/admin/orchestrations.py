@@ -16,6 +16,7 @@ from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.charts import sparkline
 from orchestrations.admin.keeping import keeping_shown
 from orchestrations.admin.mapping import Mapped, columns_map, destination_target, settings_shown
+from orchestrations.admin.purposes import purpose_of, record_of
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunPurpose, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationForm, ScheduleForm
 from orchestrations.models import Orchestration, Run, Schedule
@@ -178,7 +179,8 @@ class OrchestrationAdmin(OwnPageAdmin):
             request, "orchestrations/orchestration/detail.html", title=str(orchestration), original=orchestration,
             orchestration=orchestration, runs=runs, samples=SAMPLES,
             spark=sparkline([run for run in runs if run.purpose == RunPurpose.DELIVER]),
-            schedule=schedule, stands=schedule is None or schedule_stands(schedule),
+            purpose=purpose_of(orchestration, schedule, rests=member(request).tenant.sandbox_of_id is not None),
+            record=record_of(orchestration), schedule=schedule, stands=schedule is None or schedule_stands(schedule),
             test_event_code=effective.get("test_event_code"), refusal=sending_refusal(orchestration, effective),
             settings=settings_shown(orchestration.destination.spec, effective),
             mapped=orchestration_mapped(orchestration), keeping=keeping_shown(orchestration, request),

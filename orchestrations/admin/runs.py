@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter, SimpleListFilter
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -29,6 +30,7 @@ from orchestrations.admin.progress import (
     unit_of,
     waits_for_release,
 )
+from orchestrations.admin.reconciliation import reconciliation_context, reconciliation_csv
 from orchestrations.admin.run_people import people_shown
 from orchestrations.admin.run_plans import RELEASE, hold_shown, plan_shown
 from orchestrations.admin.run_replays import ReplayPages, replay_shown
@@ -151,6 +153,8 @@ class RunAdmin(ReplayPages):
     def page_urls(self) -> list[URLPattern]:
         """Return the fragments, the download and the buttons of the run page."""
         return [
+            self.address("reconciliation/", self.reconciliation, "reconciliation"),
+            self.address("reconciliation.csv", self.reconciliation_file, "reconciliation_csv"),
             self.object_page("live/", self.live, name="live", permission=VIEW),
             self.object_page("throughput/", self.throughput, name="throughput", permission=VIEW),
             self.object_page("batches/", self.batches, name="batches", permission=VIEW),
@@ -162,6 +166,21 @@ class RunAdmin(ReplayPages):
             self.object_page("restart/", self.restart, name="restart", permission=PLAN, method="POST"),
             *self.replay_urls(),
         ]
+
+    def reconciliation(self, request: HttpRequest) -> HttpResponse:
+        """Show what was selected, sent and accepted in some days, and what TikTok makes of it."""
+        if not request.user.has_perm(VIEW):
+            raise PermissionDenied
+        context = reconciliation_context(request)
+        return self.page(
+            request, "orchestrations/reconciliation/page.html", title="Reconciliation", **{"opts": None, **context}
+        )
+
+    def reconciliation_file(self, request: HttpRequest) -> HttpResponseBase:
+        """Stream the same numbers run by run, or audience by audience, as CSV."""
+        if not request.user.has_perm(DOWNLOAD):
+            raise PermissionDenied
+        return reconciliation_csv(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

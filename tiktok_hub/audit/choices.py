@@ -37,6 +37,7 @@ class Action(TextChoices):
     GROUP_REFUSED = "group.refused", "Group refused"
     GROUP_CANCELLED = "group.cancelled", "Group run cancelled"
 
+    RECONCILIATION_DOWNLOADED = "reconciliation.downloaded", "Reconciliation downloaded"
     AUDIENCE_DOWNLOADED = "audience.downloaded", "Audience's digests downloaded"
     AUDIENCE_FORGOTTEN = "audience.forgotten", "Audience's state forgotten"
 

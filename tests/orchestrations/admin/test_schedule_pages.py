@@ -162,7 +162,7 @@ def test_page_says_when_it_runs_next_and_in_whose_name(ready, scheduled, person)
     assert WORDS in page
     assert "Next: <time" in page
     assert "Bea, " in page
-    assert "by its schedule and whenever somebody presses the button" in page
+    assert ", at 02:30 every day (Europe/Berlin)." in page
 
 
 def test_schedule_is_paused_and_resumed(ready, scheduled, person):
