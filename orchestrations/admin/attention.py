@@ -71,11 +71,12 @@ def held(runs: QuerySet[Run]) -> list[Attention]:
 
 
 def failing(open_here: QuerySet[Destination]) -> list[Attention]:
-    """Return the last runs of those orchestrations that failed and have not succeeded since."""
+    """Return the last runs of those orchestrations that failed and have not succeeded since, unless they are left."""
     last = Run.objects.filter(orchestration=OuterRef("pk"), purpose=RunPurpose.DELIVER, status__in=SETTLED)
     mine = Orchestration.objects.filter(destination__in=open_here, enabled=True)
     latest = mine.annotate(latest=Subquery(last.order_by("-created_at").values("pk")[:1])).values("latest")
-    failed = Run.objects.filter(pk__in=latest, status=RunStatus.FAILED).select_related("orchestration")[:MOST]
+    open_failures = Run.objects.filter(pk__in=latest, status=RunStatus.FAILED, skipped_at__isnull=True)
+    failed = open_failures.select_related("orchestration")[:MOST]
     return [_run(run, str(run.orchestration), str(run.error.get("sentence", ""))) for run in failed]
 
 

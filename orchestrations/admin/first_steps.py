@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -74,7 +74,7 @@ def _found(request: HttpRequest) -> dict[str, Any]:
         "orchestration": orchestrations,
         "sample": runs.filter(sample__isnull=False),
         "whole": runs.filter(sample__isnull=True),
-        "scheduled": Schedule.objects.filter(orchestration__in=orchestrations),
+        "scheduled": Schedule.objects.filter(Q(orchestration__in=orchestrations) | Q(group__isnull=False)),
     }
     tenant = Tenant.objects.filter(pk=who.tenant.pk)
     found: dict[str, Any] = {**tenant.values(**{name: Exists(rows) for name, rows in asked.items()}).get()}

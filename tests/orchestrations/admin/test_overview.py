@@ -124,6 +124,11 @@ def test_a_failure_needs_attention_until_a_run_succeeds(ready, person, later, to
     assert "The ad account is gone." not in text(person("ben").get("/acme/"))
 
 
+def test_a_failure_that_somebody_has_left_as_it_is_needs_no_attention(ready, person):
+    run_made(ready, RunStatus.FAILED, error={"sentence": "The ad account is gone."}, skipped_at=timezone.now())
+    assert "The ad account is gone." not in text(person("bea").get("/acme/"))
+
+
 @pytest.mark.parametrize(("name", "told"), [("ada", True), ("bea", False)])
 def test_credentials_that_need_attention_are_named_to_those_who_can_act(ready, person, name, told):
     with tenant_scope(ready.tenant):
