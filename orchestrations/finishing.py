@@ -19,6 +19,7 @@ from orchestrations.doorbell import ring, ring_end
 from orchestrations.leases import Lease, LeaseLostError
 from orchestrations.measuring import rows_count, run_measure
 from orchestrations.models import Batch, Run, RunAudience
+from orchestrations.resolutions import LocalKey
 from orchestrations.verdicts import batch_unknown, error_record
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,9 @@ def _unsent_error(run: Run) -> dict[str, Any]:
     if run.refused and not run.accepted:
         return dict(Batch.objects.filter(run=run, refused__gt=0).values_list("error", flat=True)[0])
     if run.selected and not run.in_events:
-        return local_error("no_eligible_rows", "No row of the query can be sent: all of them were rejected.")
+        return local_error(
+            ResolutionKey.NO_ELIGIBLE_ROWS, "No row of the query can be sent: all of them were rejected."
+        )
     return {}
 
 
@@ -105,7 +108,7 @@ def run_fail(lease: Lease, error: Exception) -> Run:
     way = "".join(traceback.format_tb(error.__traceback__))
     logger.error("run %s ended by %s\n%s", lease.run.pk, type(error).__name__, way)
     sentence = f"The run stopped because of a fault that was not foreseen ({type(error).__name__})."
-    return run_finish(lease, fatal=local_error("unexpected", sentence, kind=type(error).__name__))
+    return run_finish(lease, fatal=local_error(LocalKey.UNEXPECTED, sentence, kind=type(error).__name__))
 
 
 def run_put_off(lease: Lease, error: RetryableError) -> None:

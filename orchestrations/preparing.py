@@ -20,18 +20,20 @@ from destinations.preparation.errors import PreparationError
 from destinations.services import client_open
 from destinations.specs import get as spec_get
 from destinations.tiktok.errors import RetryableError, TikTokError
+from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.audiences.finding import audience_survey
 from orchestrations.audiences.guards import hold_reason
 from orchestrations.audiences.states import engine, state_fetch
 from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.datasets import engine_for
-from orchestrations.failures import FailureError
+from orchestrations.failures import FailureError, failure_of
 from orchestrations.finishing import local_error, run_fail, run_finish, run_put_off
 from orchestrations.leases import Lease, LeaseLostError, lease_held
 from orchestrations.measuring import rows_count
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.replaying import Replaying
-from orchestrations.sources import QueryCancelledError, Snapshot, SourceError
+from orchestrations.resolutions import LocalKey
+from orchestrations.sources import QueryCancelledError, Snapshot
 from orchestrations.spool import IDS, ISSUES, ROWS, Spool, TableWriter, workdir
 from orchestrations.verdicts import error_record
 
@@ -54,17 +56,8 @@ def run_prepare(run_id: int) -> bool:
             return _prepare(lease)
         except LeaseLostError:
             logger.warning("run %s was taken over by another worker", run_id)
-        except CancelledError:
+        except (CancelledError, QueryCancelledError):
             run_finish(lease)
-        except SourceError as error:
-            cancelled = isinstance(error, QueryCancelledError)
-            run_finish(
-                lease, fatal=None if cancelled else local_error("query_failed", error.sentence, detail=error.hint)
-            )
-        except FailureError as error:
-            run_finish(lease, fatal=local_error(error.key, str(error), detail=error.detail))
-        except PreparationError as error:
-            run_finish(lease, fatal=local_error("preparation_failed", str(error)))
         except RetryableError as error:
             run_put_off(lease, error)
         except TikTokError as error:
@@ -72,8 +65,18 @@ def run_prepare(run_id: int) -> bool:
         except DatabaseError:  # the sweeper hands the run on when the database is back
             raise
         except Exception as error:  # whatever it is, another try would end the same way
-            run_fail(lease, error)
+            _fail(lease, error)
         return False
+
+
+def _fail(lease: Lease, error: Exception) -> None:
+    """End a run that could not be prepared; nothing of it stays in storage half done."""
+    if Run.objects.filter(lease.held()).exists():
+        Spool(lease.run.spool).clear()
+    if failure := failure_of(error):
+        run_finish(lease, fatal=local_error(failure.key, str(failure)))
+    else:
+        run_fail(lease, error)
 
 
 def _prepare(lease: Lease) -> bool:
@@ -106,6 +109,10 @@ def _queried(filling: "Filling") -> tuple[int, Iterator[Piece]]:
     run, work, cancelled = filling.run, filling.work, filling.lease.cancelled.is_set
     with engine_for(run.tenant, run.inputs["tables"], work, cancelled=cancelled) as source:
         snapshot = source.snapshot(run.inputs["sql"], work / "snapshot.parquet", sample=run.sample)
+    check = filling.spec.columns_check(snapshot.columns, run.inputs["settings"])
+    if check.errors:  # the query is as it was, but what it reads is not
+        key = ResolutionKey.MISSING_COLUMN if check.missing else LocalKey.PREPARATION_FAILED
+        raise FailureError(key, " ".join(check.errors))
     return snapshot.rows, filling.parts(snapshot)
 
 

@@ -18,12 +18,14 @@ import pyarrow.compute as pc
 from destinations.preparation.contract import REJECT, Context, Issues, Piece, Prepared, Progress
 from destinations.preparation.repacking import Kept
 from destinations.specs import get as spec_get
+from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.audiences.states import engine
 from orchestrations.choices import ReplayRows
 from orchestrations.choosing import Verdicts, batches_with, duplicates, rejects, rows_by_batch
 from orchestrations.datasets import engine_for
 from orchestrations.failures import FailureError
 from orchestrations.models import Run
+from orchestrations.resolutions import LocalKey
 from orchestrations.sources import Snapshot
 from orchestrations.spool import Spool, SpoolError
 
@@ -38,7 +40,7 @@ class Replaying:
     def __init__(self, run: Run, work: Path, cancelled: Callable[[], bool]) -> None:
         earlier = Run.objects.filter(pk=run.replay_of_id).first() if run.replay_of_id else None
         if earlier is None:
-            raise FailureError("prepared_data_lost", GONE.format(run=run.inputs["replay_of"]))
+            raise FailureError(ResolutionKey.PREPARED_DATA_LOST, GONE.format(run=run.inputs["replay_of"]))
         self.run = run
         self.earlier = earlier
         self.work = work
@@ -95,7 +97,7 @@ class Replaying:
                 try:
                     body = self.spool.body_read(number)
                 except SpoolError as error:
-                    raise FailureError("prepared_data_lost", str(error)) from None
+                    raise FailureError(ResolutionKey.PREPARED_DATA_LOST, str(error)) from None
                 yield Kept(body, np.asarray(wanted), positions[chosen], rows[chosen])
 
     def _same_rows(self) -> Snapshot:
@@ -105,9 +107,9 @@ class Replaying:
             snapshot = source.snapshot(inputs["sql"], self.work / "snapshot.parquet", sample=run.sample)
         if snapshot.rows != inputs["result_rows"]:
             how = f" ({snapshot.rows:,} instead of {inputs['result_rows']:,})"
-            raise FailureError("replay_rows_changed", CHANGED.format(run=self.earlier.pk, how=how))
+            raise FailureError(LocalKey.REPLAY_ROWS_CHANGED, CHANGED.format(run=self.earlier.pk, how=how))
         if not self._same_rejects(snapshot):
-            raise FailureError("replay_rows_changed", CHANGED.format(run=self.earlier.pk, how=""))
+            raise FailureError(LocalKey.REPLAY_ROWS_CHANGED, CHANGED.format(run=self.earlier.pk, how=""))
         return snapshot
 
     def _same_rejects(self, snapshot: Snapshot) -> bool:

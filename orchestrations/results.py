@@ -16,10 +16,10 @@ from pyarrow import csv
 
 from destinations.preparation.reasons import REASONS
 from destinations.tiktok.codes import WARNING_CODES
-from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionKey
 from orchestrations.choices import BatchStatus, RunPurpose, RunStatus
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.planning import run_plan
+from orchestrations.resolutions import resolution_of
 from orchestrations.sources.masking import DOTS
 from orchestrations.spool import Spool
 from tiktok_hub.spreadsheets import column
@@ -136,13 +136,13 @@ def _target_result(target: RunAudience) -> dict[str, Any]:
 
 
 def error_result(error: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a run's error with the steps that remove its cause; None where there is none."""
+    """Return a run's error with a title, the steps that remove its cause and the actions; None where there is none."""
     if not error:
         return None
-    key = error.get("resolution")
-    steps = RESOLUTIONS[ResolutionKey(key)].steps if key in set(ResolutionKey) else ()
+    found = resolution_of(str(error.get("resolution", "")))
     names = ("class", "code", "sentence", "resolution", "message", "request_id")
-    return {name: error.get(name) for name in names} | {"steps": list(steps)}
+    told = {"title": found.title, "steps": list(found.steps), "actions": list(found.actions)}
+    return {name: error.get(name) for name in names} | told
 
 
 def _seconds(run: Run) -> float | None:

@@ -35,14 +35,37 @@ class ResolutionKey(StrEnum):
     PREPARED_DATA_LOST = "prepared_data_lost"
 
 
+class ResolutionAction(StrEnum):
+    """Name what a person can do about a cause: something with the run, or to open where the cause is removed."""
+
+    RETRY = "retry"
+    RESTART = "restart"
+    REPLAY = "replay"
+    SKIP = "skip"
+    CANCEL = "cancel"
+    CREDENTIAL = "credential"
+    DESTINATION = "destination"
+    ORCHESTRATION = "orchestration"
+    QUERY = "query"
+    DATASET = "dataset"
+    AUDIENCE = "audience"
+
+
+Act = ResolutionAction
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Explain one cause (a title and a sentence) and list the steps, in order, that remove it."""
+    """Explain one cause (a title and a sentence), list the steps, in order, that remove it, and the actions to offer.
 
-    key: ResolutionKey
+    Actions stand in the order of their use; which of them are possible is for the run to say.
+    """
+
+    key: str
     title: str
     cause: str
     steps: tuple[str, ...]
+    actions: tuple[ResolutionAction, ...]
 
 
 _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
@@ -65,7 +88,7 @@ _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
         ),
     ),
     ResolutionKey.MISSING_PERMISSIONS: (
-        "Missing permissions",
+        "Missing advertiser permissions",
         "The TikTok user who authorised the credential may not do this on this ad account, pixel or event set.",
         (
             "Ask who authorised the credential to be Admin or Operator of the ad account; Analyst is not enough.",
@@ -75,7 +98,7 @@ _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
         ),
     ),
     ResolutionKey.AUDIENCE_LIMIT: (
-        "Audience limit reached",
+        "Maximum audience limit",
         "A TikTok ad account holds at most 400 custom audiences.",
         (
             "Delete audiences that are no longer used in TikTok Ads Manager, under Tools > Audiences.",
@@ -129,7 +152,7 @@ _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
         ),
     ),
     ResolutionKey.NOT_ALLOW_LISTED: (
-        "Not enabled by TikTok",
+        "Not on TikTok's allow-list",
         "TikTok opens this feature only to accounts or apps on its allow-list.",
         (
             "Ask your TikTok representative to enable it for the ad account and for this application.",
@@ -137,7 +160,7 @@ _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
         ),
     ),
     ResolutionKey.THROTTLED: (
-        "TikTok is throttling",
+        "Throttled",
         "More requests were sent than TikTok allows for this application, ad account or pixel.",
         (
             "Wait: the delivery slows down and is tried again by itself.",
@@ -241,7 +264,34 @@ _TEXTS: dict[ResolutionKey, tuple[str, str, tuple[str, ...]]] = {
     ),
 }
 
-RESOLUTIONS: dict[ResolutionKey, Resolution] = {key: Resolution(key, *texts) for key, texts in _TEXTS.items()}
+_ACTIONS: dict[ResolutionKey, tuple[ResolutionAction, ...]] = {
+    ResolutionKey.ADVERTISER_NOT_FOUND: (Act.DESTINATION, Act.CREDENTIAL, Act.RESTART),
+    ResolutionKey.INVALID_CREDENTIALS: (Act.CREDENTIAL, Act.RETRY),
+    ResolutionKey.MISSING_PERMISSIONS: (Act.CREDENTIAL, Act.DESTINATION, Act.RETRY),
+    ResolutionKey.AUDIENCE_LIMIT: (Act.AUDIENCE, Act.ORCHESTRATION, Act.RETRY),
+    ResolutionKey.AUDIENCE_NOT_FOUND: (Act.AUDIENCE, Act.ORCHESTRATION, Act.RESTART),
+    ResolutionKey.AUDIENCE_NOT_READY: (Act.AUDIENCE, Act.ORCHESTRATION, Act.RETRY, Act.CANCEL),
+    ResolutionKey.AUDIENCE_TOO_SMALL: (Act.AUDIENCE, Act.ORCHESTRATION, Act.QUERY, Act.RESTART),
+    ResolutionKey.AUDIENCE_OF_OTHER_IDS: (Act.AUDIENCE, Act.ORCHESTRATION, Act.RESTART),
+    ResolutionKey.EVENT_SOURCE_NOT_FOUND: (Act.DESTINATION, Act.ORCHESTRATION, Act.RESTART),
+    ResolutionKey.NOT_ALLOW_LISTED: (Act.DESTINATION, Act.RETRY),
+    ResolutionKey.THROTTLED: (Act.RETRY, Act.DESTINATION, Act.CANCEL),
+    ResolutionKey.NO_ELIGIBLE_ROWS: (Act.QUERY, Act.RESTART, Act.REPLAY, Act.SKIP),
+    ResolutionKey.MISSING_COLUMN: (Act.QUERY, Act.DATASET, Act.RESTART),
+    ResolutionKey.TIKTOK_UNAVAILABLE: (Act.RETRY, Act.REPLAY, Act.DESTINATION, Act.CANCEL),
+    ResolutionKey.REJECTED_DATA: (Act.QUERY, Act.REPLAY, Act.RESTART, Act.SKIP),
+    ResolutionKey.INVALID_SETTING: (Act.DESTINATION, Act.ORCHESTRATION, Act.RESTART),
+    ResolutionKey.PRODUCT_DEFECT: (Act.RETRY, Act.DESTINATION),
+    ResolutionKey.APP_NOT_ACCEPTED: (Act.CREDENTIAL, Act.RETRY),
+    ResolutionKey.AUTHORIZATION_EXPIRED: (Act.CREDENTIAL, Act.RETRY),
+    ResolutionKey.NOT_REACHABLE: (Act.RETRY, Act.DESTINATION),
+    ResolutionKey.QUERY_FAILED: (Act.QUERY, Act.RESTART),
+    ResolutionKey.PREPARED_DATA_LOST: (Act.RESTART, Act.SKIP),
+}
+
+RESOLUTIONS: dict[ResolutionKey, Resolution] = {
+    key: Resolution(key, *texts, _ACTIONS[key]) for key, texts in _TEXTS.items()
+}
 
 
 def resolution_get(key: ResolutionKey | str) -> Resolution:

@@ -3,12 +3,14 @@
 from orchestrations.sources.base import (
     Column,
     DatasetError,
+    DatasetFileError,
     Preview,
     QueryCancelledError,
     QueryError,
     Snapshot,
     Source,
     SourceError,
+    StorageFullError,
 )
 from orchestrations.sources.engine import Engine, EngineLimits, engine_open
 from orchestrations.sources.guard import QueryShape, query_check
@@ -18,6 +20,7 @@ from orchestrations.sources.masking import mask_table, pii_columns
 __all__ = [
     "Column",
     "DatasetError",
+    "DatasetFileError",
     "DatasetInfo",
     "Engine",
     "EngineLimits",
@@ -28,6 +31,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "SourceError",
+    "StorageFullError",
     "dataset_import",
     "engine_open",
     "mask_table",

@@ -2,6 +2,8 @@
 
     SourceError
     ├── QueryError      the SQL is at fault, or asked for more than it may have: the author edits it
+    │   ├── DatasetFileError  a dataset's file is gone or damaged: somebody uploads it again
+    │   └── StorageFullError  the machine's disk is full: the operator makes room
     └── DatasetError    the uploaded file is at fault: the uploader mends it
 
 Both carry one sentence for the user, a hint on what to do, and `detail` for logs. None of them ever holds the value of
@@ -38,6 +40,20 @@ class QueryError(SourceError):
 
 class DatasetError(SourceError):
     """A file that cannot become a dataset, or a dataset whose file cannot be read."""
+
+
+class DatasetFileError(QueryError):
+    """A query over a dataset whose file is not in storage any more (`gone`), or is damaged there."""
+
+    def __init__(self, name: str, *, gone: bool) -> None:
+        """Say which dataset it is."""
+        what = "is missing" if gone else "is damaged"
+        super().__init__(f"The file of the dataset “{name}” {what}.", "Upload the dataset again.")
+        self.gone = gone
+
+
+class StorageFullError(QueryError):
+    """A query whose result, or what it needs on its way, found no room on the machine's disk."""
 
 
 class QueryCancelledError(QueryError):

@@ -21,6 +21,7 @@ import pyarrow as pa
 from orchestrations.sources.base import (
     ROW_NUMBER,
     Column,
+    DatasetFileError,
     Preview,
     QueryError,
     Snapshot,
@@ -183,14 +184,15 @@ class Engine:
         shape = query_check(sql, self.tables)
         child = self._started()
         if unreadable := [name for name in shape.tables if name.lower() in self.broken]:
-            raise QueryError(
-                f"The file of the dataset “{unreadable[0]}” is missing or damaged.", "Upload the dataset again."
-            )
+            raise DatasetFileError(unreadable[0], gone=not self._path(unreadable[0]).exists())
         answer = child.exchange({"sql": sql, **request}, seconds=self.limits.seconds, progress=progress)
         if "error" in answer:
             raise query_error(answer["error"]["type"], answer["error"]["message"], sql)
         ok: Message = answer["ok"]
         return ok
+
+    def _path(self, table: str) -> Path:
+        return next(path for name, path in self.tables.items() if name.lower() == table.lower())
 
     def _started(self) -> Child:
         """Give the child, a new one where the last was killed."""

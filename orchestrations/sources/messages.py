@@ -7,7 +7,7 @@ name and the place in the SQL survive.
 
 import re
 
-from orchestrations.sources.base import QueryError, did_you_mean
+from orchestrations.sources.base import QueryError, StorageFullError, did_you_mean
 from orchestrations.sources.guard import OUT_OF_REACH, OUT_OF_REACH_HINT
 
 LOCKED = ("disabled by configuration", "disabled through configuration", "configuration has been locked")
@@ -20,6 +20,7 @@ TEMP = (
     "The query used up the disk space set aside for intermediate results.",
     "Filter earlier, or avoid sorting and joining the whole dataset.",
 )
+FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 LIMITS = {
     "rows": (
         "The result has more rows than a run may hold.",
@@ -41,6 +42,8 @@ def query_error(kind: str, message: str, sql: str) -> QueryError:
         return QueryError(OUT_OF_REACH, OUT_OF_REACH_HINT, detail=kind)
     if kind in {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}:
         return QueryError(*(TEMP if "max_temp_directory_size" in message else MEMORY), detail=kind)
+    if kind in {"IOException", "OSError"} and FULL.search(message):
+        return StorageFullError("The disk of this machine is full.", "Ask the operator to make room.", detail=kind)
     body, line, column = _split(message, sql)
     sentence, hint = _sentence(kind, body, sql)
     return QueryError(sentence, hint, line=line, column=column, detail=body if kind in NAMES_ONLY else kind)

@@ -220,7 +220,7 @@ def test_every_meaning_speaks_in_a_sentence():
 
 
 def test_resolution_is_found_by_its_text_key():
-    assert resolution_get("audience_limit").title == "Audience limit reached"
+    assert resolution_get("audience_limit").title == "Maximum audience limit"
 
 
 @pytest.mark.parametrize("kind", [ConfigurationError, CredentialError, RetryableError, RejectedError])

@@ -93,7 +93,7 @@ def test_raw_answer_is_shown_to_administrators_only(ready, person):
     }  # fmt: skip
     run = waiting(ready, status=RunStatus.FAILED, stage=RunStage.FINISHED, error=error)
     seen = {name: text(person(name).get(address(run))) for name in ("ada", "olga", "bea", "rita")}
-    assert all("Missing permissions" in page for page in seen.values())
+    assert all("Missing advertiser permissions" in page for page in seen.values())
     assert [name for name, page in seen.items() if "words-of-tiktok" in page or "request-77" in page] == ["ada", "olga"]
 
 

@@ -215,8 +215,8 @@ def test_a_damaged_dataset_breaks_only_the_queries_that_use_it(ours: Path, tmp_p
     damaged.write_bytes(b"PAR1 and nothing else")
     with engine_open({"orders": ours, "damaged": damaged, "gone": tmp_path / "gone"}, workdir=tmp_path) as engine:
         assert engine.count("FROM orders") == 1000
-        for name in ("damaged", "gone"):
-            with pytest.raises(QueryError, match=f"“{name}” is missing or damaged"):
+        for name, what in (("damaged", "damaged"), ("gone", "missing")):
+            with pytest.raises(QueryError, match=f"“{name}” is {what}"):
                 engine.count(f"FROM {name}")
 
 
