@@ -6,8 +6,8 @@ from typing import Any
 from destinations.models import Credential
 from destinations.tiktok.resolutions import ResolutionKey, resolution_get
 from orchestrations.admin.audience_words import settling, standing
-from orchestrations.admin.troubles import resolution_text
 from orchestrations.models import Audience, Run
+from orchestrations.resolutions import resolution_of
 
 __all__ = ["Words", "settling"]
 
@@ -97,7 +97,7 @@ def audience_well(audience: Audience) -> Words:
 
 def _trouble(run: Run) -> str:
     """Return the sentence of a run's error, and the first step of its resolution."""
-    _, _, steps = resolution_text(str(run.error.get("resolution", "")))
+    steps = resolution_of(str(run.error.get("resolution", ""))).steps
     return " ".join([str(run.error.get("sentence", "")), *(f"What to do: {step}" for step in steps[:1])]).strip()
 
 
