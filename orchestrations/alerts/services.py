@@ -34,7 +34,7 @@ def addresses_read(values: Iterable[str]) -> list[str]:
 
 
 @sensitive_variables()
-def channel_check(*, kind: str, addresses: Collection[str], url: str) -> None:
+def channel_check(*, kind: str, addresses: Collection[str], url: str, resolve: outbound.Resolver | None = None) -> None:
     """Raise ValidationError, by field, where a channel would lead nowhere or into our own network."""
     if kind == ChannelKind.EMAIL:
         if not addresses:
@@ -43,7 +43,7 @@ def channel_check(*, kind: str, addresses: Collection[str], url: str) -> None:
     if not url:
         raise ValidationError({"url": "Enter the URL of the webhook."})
     try:
-        outbound.url_check(url)
+        outbound.url_check(url, resolve=resolve)
     except ValidationError as error:
         raise ValidationError({"url": error.messages}) from None
 

@@ -20,6 +20,15 @@ def secret_make() -> str:
     return MARK + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
+def secret_fits(secret: str) -> bool:
+    """Say whether a text is a secret of 24 to 64 bytes, as the standard wants it."""
+    try:
+        key = base64.b64decode(secret.removeprefix(MARK), validate=True)
+    except ValueError:
+        return False
+    return secret.startswith(MARK) and 24 <= len(key) <= 64  # noqa: PLR2004 - the standard's own limits
+
+
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """Return one signature; `timestamp` is in epoch seconds."""
     key = base64.b64decode(secret.removeprefix(MARK))

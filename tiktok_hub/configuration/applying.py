@@ -10,6 +10,8 @@ from django.utils import timezone
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from destinations.services.usage import credential_delete, destination_delete
+from orchestrations.alerts.models import Channel, Rule
+from orchestrations.alerts.services import channel_save, rule_save
 from orchestrations.datasets import dataset_delete, dataset_store
 from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.queries import query_delete
@@ -63,6 +65,8 @@ class Applier:
             "queries": self._query,
             "destinations": self._destination,
             "orchestrations": self._orchestration,
+            "alert_channels": self._channel,
+            "alert_rules": self._rule,
         }
 
     def apply(self) -> None:
@@ -154,6 +158,22 @@ class Applier:
         if change.touches("schedule"):
             wish = Wish(**schedule) if schedule is not None else None
             schedule_save(orchestration=row, wish=wish, user=self.user or self._somebody())
+
+    def _channel(self, change: Change, fields: dict[str, Any]) -> None:
+        row = Channel.objects.filter(name=change.name).first() or Channel(tenant=self.tenant, name=change.name)
+        for name, value in fields.items():
+            setattr(row, name, value)
+        channel_save(channel=row)
+
+    def _rule(self, change: Change, fields: dict[str, Any]) -> None:
+        kind, _, name = change.name.partition("/")
+        own = Orchestration.objects.get(name=name) if name else None
+        row = Rule.objects.filter(kind=kind, orchestration=own).first()
+        row = row or Rule(tenant=self.tenant, kind=kind, orchestration=own)
+        channels = list(Channel.objects.filter(name__in=fields.pop("channels")))
+        for key, value in fields.items():
+            setattr(row, key, value)
+        rule_save(rule=row, channels=channels)
 
     def _somebody(self) -> User | None:
         """Return in whose name schedules of a file run: the tenant's first administrator, as for commands."""

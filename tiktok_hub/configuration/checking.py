@@ -18,12 +18,14 @@ from django.utils import timezone
 from destinations import specs
 from destinations.models import Credential, Destination
 from destinations.specs.base import SettingRequired, SettingsError, Spec
+from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import QueryStatus
 from orchestrations.datasets import Staged
 from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.schedules import ScheduleError
 from orchestrations.spool import workdir
 from orchestrations.timetables import Wish
+from tiktok_hub.configuration.alerts import channel_read, rule_read
 from tiktok_hub.configuration.audiences import audience_conflicts, following_read
 from tiktok_hub.configuration.differ import Difference, difference
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem, did_you_mean
@@ -50,6 +52,8 @@ MODELS: dict[str, type[models.Model]] = {
     "queries": Query,
     "destinations": Destination,
     "orchestrations": Orchestration,
+    "alert_channels": Channel,
+    "alert_rules": Rule,
 }
 
 
@@ -158,6 +162,8 @@ class Checker:
             "queries": self._query,
             "destinations": self._destination,
             "orchestrations": self._orchestration,
+            "alert_channels": self._channel,
+            "alert_rules": self._rule,
         }[item.section.name]
         return reader(item)
 
@@ -276,6 +282,13 @@ class Checker:
         if fields["schedule"] is not None:
             fields["schedule"] = self._schedule(item, fields["schedule"])
         return fields
+
+    def _channel(self, item: Item) -> dict[str, Any]:
+        return channel_read(item, self.plan_.present.get("alert_channels", {}).get(item.name, {}), self.problems)
+
+    def _rule(self, item: Item) -> dict[str, Any]:
+        orchestrations, channels = self.plan_.names("orchestrations"), self.plan_.names("alert_channels")
+        return rule_read(item, orchestrations, channels, self.problems)
 
     def _schedule(self, item: Item, values: dict[str, Any]) -> dict[str, Any] | None:
         """Check that there is a rule; the time zone is the tenant's where the file names none."""

@@ -22,6 +22,7 @@ HEAD = "# Configuration of {name}. Apply it with: manage.py hub_apply FILE\n"
 FILE = "# The file is not part of the export: put {file} beside this file to load it."
 OAUTH = "# Authorised at TikTok: authorise it again where this is applied, or add an access_token."
 PASTED = "# Set {variable} in the environment before applying."
+CHANNEL = "# Set {variables} in the environment before applying."
 WIDTH = 120
 
 
@@ -87,6 +88,9 @@ class Hints:
             if name not in self.pasted:
                 return OAUTH
             return PASTED.format(variable=self.variable(name, "token"))
+        if section == "alert_channels" and fields["url"]:
+            secrets = [self.variable(name, field) for field in ("url", "secret") if fields[field]]
+            return CHANNEL.format(variables=" and ".join(secrets))
         return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from destinations import specs
 from destinations.choices import CredentialType
+from orchestrations.alerts.choices import EVERY, ChannelKind
 from orchestrations.choices import AudienceDeleted, MissedRuns, QueryStatus, ScheduleOverlap, SyncMode
 from tiktok_hub.tenancy.choices import Option, Policy
 
@@ -142,6 +143,23 @@ SECTIONS = (
         Key("query", Kind.REFERENCE, required=True, section="queries"),
         Key("destination", Kind.REFERENCE, required=True, section="destinations"),
         ENABLED, SETTINGS, SYNC_MODE, GUARD, SCHEDULE,
+    )),
+    Section("alert_channels", "alert channel", (
+        NAME,
+        Key("kind", Kind.WORD, required=True, words=lambda: list(ChannelKind.values)),
+        Key("addresses", Kind.NAMES, default=[]),
+        Key("url", Kind.SECRET),
+        Key("secret", Kind.SECRET),
+        ENABLED,
+    )),
+    # A rule is called by its kind, or by kind/orchestration.
+    Section("alert_rules", "alert rule", (
+        Key("rule", required=True),
+        Key("channels", Kind.NAMES, default=[]),
+        Key("percent", default=None),
+        Key("every", default=EVERY),
+        Key("recovery", Kind.BOOLEAN, default=True),
+        ENABLED,
     )),
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from destinations.models import Credential, Destination
 from destinations.specs.base import SettingsError, Spec
+from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import ScheduleKind, SyncMode
 from orchestrations.models import Dataset, Orchestration, Query, Schedule
 from tiktok_hub.crypto import Secret, SecretUnreadableError
@@ -38,7 +39,31 @@ def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
                 row.name: _orchestration(row)
                 for row in Orchestration.objects.select_related("query", "destination", "schedule")
             },
+            "alert_channels": {row.name: _channel(row) for row in Channel.objects.all()},
+            "alert_rules": {
+                rule_name(row): _rule(row)
+                for row in Rule.objects.select_related("orchestration").prefetch_related("channels")
+            },
         }  # fmt: skip
+
+
+def _channel(row: Channel) -> dict[str, Any]:
+    return {
+        "kind": row.kind, "addresses": row.addresses, "url": _readable(row.url), "secret": _readable(row.secret),
+        "enabled": row.enabled,
+    }  # fmt: skip
+
+
+def _rule(row: Rule) -> dict[str, Any]:
+    return {
+        "channels": sorted(channel.name for channel in row.channels.all()), "percent": row.percent, "every": row.every,
+        "recovery": row.recovery, "enabled": row.enabled,
+    }  # fmt: skip
+
+
+def rule_name(row: Rule) -> str:
+    """Return what a rule is called in a file."""
+    return f"{row.kind}/{row.orchestration.name}" if row.orchestration else str(row.kind)
 
 
 def _user(row: Membership) -> dict[str, Any]:
