@@ -22,12 +22,12 @@ from orchestrations.finishing import local_error
 from orchestrations.models import GroupMember, GroupRun, Orchestration, OrchestrationGroup, Run, Schedule
 from orchestrations.refusals import GROUP_REFUSED, run_record
 from orchestrations.services import run_cancel, run_start
-from orchestrations.timetables import circle_refuse, members_of, schedule_of
+from orchestrations.timetables import Wish, circle_refuse, members_of, schedule_of, schedule_save
 from tiktok_hub.acting import Via, acting_as
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
 from tiktok_hub.tenancy.backends import membership_of
-from tiktok_hub.tenancy.models import Membership
+from tiktok_hub.tenancy.models import Membership, Tenant, User
 
 STOPPED = "group_stopped"
 MEMBERS_MOST = 50
@@ -50,10 +50,24 @@ def members_open_to(
     return [each for each in orchestrations if each.destination_id in usable]
 
 
-def group_members_set(*, group: OrchestrationGroup, members: Sequence[Orchestration]) -> None:
+def group_set(
+    *, group: OrchestrationGroup, members: Sequence[Orchestration], wish: Wish | None, user: User | None
+) -> None:
+    """Give a group its members and its schedule together; raise ValidationError where it would come to start itself."""
+    with transaction.atomic():
+        Tenant.objects.select_for_update().get(pk=group.tenant_id)  # as `schedule_save` does
+        group_members_set(group=group, members=members, circles=True)
+        schedule_save(orchestration=group, wish=wish, user=user, circles=True)
+        circle_refuse(group, after=wish.after if wish else None, members=members)
+
+
+def group_members_set(
+    *, group: OrchestrationGroup, members: Sequence[Orchestration], circles: bool = False
+) -> None:  # fmt: skip
     """Give a group these members in this order; runs that are under way keep theirs.
 
-    Raise ValidationError where it would come to start itself, or has too many.
+    Raise ValidationError where it has too many, or would come to start itself, unless `circles` says that the caller
+    looks for that when all is set.
     """
     if len(members) > MEMBERS_MOST:
         raise ValidationError(f"A group has {MEMBERS_MOST} members at most.")
@@ -63,7 +77,8 @@ def group_members_set(*, group: OrchestrationGroup, members: Sequence[Orchestrat
         if before == list(members):
             return
         schedule = schedule_of(group)
-        circle_refuse(group, after=schedule.after if schedule else None, members=members)
+        if not circles:
+            circle_refuse(group, after=schedule.after if schedule else None, members=members)
         GroupMember.objects.filter(group=group).delete()
         GroupMember.objects.bulk_create(
             GroupMember(tenant=group.tenant, group=group, orchestration=each, position=position)

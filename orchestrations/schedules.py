@@ -163,7 +163,12 @@ class After:
     @property
     def words(self) -> str:
         """Return the schedule as people say it: “After “orders” has succeeded without errors”."""
-        return f"After “{self.other}” {ENDS[self.ends]}"
+        return f"After “{self.other}” {self.when}"
+
+    @property
+    def when(self) -> str:
+        """Return which ends count, as the end of a sentence."""
+        return ENDS[self.ends]
 
     def next(self, after: datetime) -> datetime | None:
         """Return nothing: nobody knows when the other run will end."""

@@ -203,6 +203,15 @@ def scheduled_change_check(orchestrations: QuerySet[Orchestration], membership: 
             raise ValidationError(f"{SCHEDULED} {error}") from None
 
 
+def group_change_check(group: OrchestrationGroup, membership: Membership | None) -> None:
+    """Raise ValidationError where somebody would let a schedule start a group, who may not start it themselves."""
+    if Schedule.objects.filter(group=group, enabled=True).exists():
+        try:
+            may_check(membership, RUN_GROUP)
+        except PermissionDenied as error:
+            raise ValidationError(f"{SCHEDULED} {error}") from None
+
+
 def circle_refuse(
     thing: Scheduled, *, after: Orchestration | None, members: Iterable[Orchestration] = ()
 ) -> None:  # fmt: skip

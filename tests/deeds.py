@@ -99,6 +99,14 @@ DEEDS: list[Deed] = [
     *_pages("orchestrations.change_orchestration", "POST <id>/switch/", "POST <id>/pause/", "POST <id>/change/"),
     *_pages("orchestrations.plan_orchestration", "POST <id>/plan/"),
     *_pages("orchestrations.run_orchestration", "POST <id>/run/"),
+    *_crud("orchestrations.orchestrationgroup", "view add delete"),
+    *_pages("orchestrations.view_orchestrationgroup", "GET <id>/"),
+    *_pages("orchestrations.add_orchestrationgroup", "POST schedule/"),
+    *_pages("orchestrations.change_orchestrationgroup", "POST <id>/switch/", "POST <id>/pause/", "POST <id>/change/"),
+    *_pages("orchestrations.run_orchestrationgroup", "POST <id>/run/"),
+    *_crud("orchestrations.grouprun", "view"),
+    *_pages("orchestrations.view_grouprun", "GET <id>/live/"),
+    *_pages("orchestrations.change_grouprun", "POST <id>/cancel/"),
     *_crud("orchestrations.run", "view"),
     *_pages("orchestrations.view_run", "GET <id>/live/", "GET <id>/batches/"),
     *_pages("orchestrations.view_run", "GET <id>/throughput/", "GET reconciliation/"),
@@ -107,7 +115,7 @@ DEEDS: list[Deed] = [
     *_pages("orchestrations.release_run", "POST <id>/release/"),
     *(
         Deed("orchestrations.run_orchestration", "POST", f"orchestrations/run/<id>/{word}/")
-        for word in ("start", "retry", "replay/now")
+        for word in ("start", "retry", "skip", "replay/now")
     ),
     Deed("orchestrations.run_orchestration", "GET", "orchestrations/run/<id>/replay/"),
     Deed("orchestrations.plan_orchestration", "POST", "orchestrations/run/<id>/restart/"),
@@ -137,7 +145,7 @@ OPEN = {
     "tenancy/tenant/add/", "tenancy/tenant/<id>/delete/",
     *(
         f"orchestrations/{name}/{page}"
-        for name in ("run", "audience", "retentionreport") for page in ("add/", "<id>/delete/")
+        for name in ("run", "grouprun", "audience", "retentionreport") for page in ("add/", "<id>/delete/")
     ),
     *(f"alerts/{name}/{page}" for name in ("incident", "delivery") for page in ("add/", "<id>/delete/")),
 }  # fmt: skip

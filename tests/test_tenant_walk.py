@@ -18,7 +18,19 @@ from destinations.models import Credential, CredentialLink, Destination
 from orchestrations.alerts.choices import DeliveryStatus, RuleKind
 from orchestrations.alerts.models import Channel, Delivery, Incident, Rule
 from orchestrations.choices import QueryStatus
-from orchestrations.models import Audience, Batch, Dataset, Orchestration, Query, RetentionReport, Run, RunAudience
+from orchestrations.models import (
+    Audience,
+    Batch,
+    Dataset,
+    GroupMember,
+    GroupRun,
+    Orchestration,
+    OrchestrationGroup,
+    Query,
+    RetentionReport,
+    Run,
+    RunAudience,
+)
 from tiktok_hub.api.models import ApiKey
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
@@ -54,6 +66,10 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         )
         query = Query.objects.create(**own, name=f"{marker}-q", sql="SELECT 1", status=QueryStatus.ACTIVE)
         orchestration = Orchestration.objects.create(**own, name=f"{marker}-o", query=query, destination=destination)
+        group = OrchestrationGroup.objects.create(**own, name=f"{marker}-g")
+        GroupMember.objects.create(**own, group=group, orchestration=orchestration, position=1)
+        members = [{"orchestration": orchestration.pk, "name": orchestration.name}]
+        group_run = GroupRun.objects.create(**own, group=group, order="sequence", on_failure="stop", members=members)
         run = Run.objects.create(
             **own, orchestration=orchestration, credential=credential,
             inputs={"plugin": "tiktok-ads-events", "settings": {}},
@@ -82,6 +98,7 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         entry = audit_record(Action.RUN_STARTED, name=f"{marker}-e")
     things = (
         *(member, credential, link, destination, dataset, query, orchestration, run, batch, audience),
+        *(group, group_run),
         *(key, invitation, sandbox, sign_on, tenant, entry, report),
         *(channel, rule, incident, delivery),
     )

@@ -183,6 +183,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _item("Orchestrations", "play_circle", "orchestrations.orchestration"),
+                _item("Groups", "account_tree", "orchestrations.orchestrationgroup"),
                 _runs(),
                 _item("Audiences", "groups", "orchestrations.audience"),
                 _reconciliation(),

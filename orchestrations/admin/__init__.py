@@ -1,5 +1,25 @@
-"""The tenant's pages for datasets, queries, orchestrations, runs and audiences, retention, and the overview."""
+"""The tenant's pages for datasets, queries, orchestrations, groups, runs and audiences, retention, and the overview."""
 
-from orchestrations.admin import audiences, datasets, orchestrations, overview, queries, retention, runs
+from orchestrations.admin import (
+    audiences,
+    datasets,
+    group_runs,
+    groups,
+    orchestrations,
+    overview,
+    queries,
+    retention,
+    runs,
+)
 
-__all__ = ["audiences", "datasets", "orchestrations", "overview", "queries", "retention", "runs"]
+__all__ = [
+    "audiences",
+    "datasets",
+    "group_runs",
+    "groups",
+    "orchestrations",
+    "overview",
+    "queries",
+    "retention",
+    "runs",
+]

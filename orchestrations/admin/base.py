@@ -5,8 +5,11 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.views import ChangeList
 
 from tiktok_hub.admin import PageAdmin
 from tiktok_hub.tenancy.middleware import TenantRequest
@@ -68,6 +71,14 @@ class OwnPageAdmin(PageAdmin):
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
             return redirect(self.url("change", found))
+
+
+class DetailChangeList(ChangeList):  # type: ignore[misc]
+    """A list whose lines lead to the page of a thing and not to its form."""
+
+    def url_for_result(self, result: Model) -> str:
+        """Return the address of the page."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_detail", args=[result.pk])
 
 
 def back(url: str) -> HttpResponse:

@@ -8,11 +8,11 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, reverse
-from unfold.views import ChangeList
 
 from destinations.models import destinations_usable_by
 from orchestrations.access import PLAN, RUN
-from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
+from orchestrations.admin.base import DetailChangeList, OwnPageAdmin, attempt, back, member
+from orchestrations.admin.changes import neighbours, next_shown, schedule_changes
 from orchestrations.admin.charts import sparkline
 from orchestrations.admin.keeping import keeping_shown
 from orchestrations.admin.mapping import Mapped, columns_map, destination_target, settings_shown
@@ -20,10 +20,9 @@ from orchestrations.admin.purposes import purpose_of, record_of
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunPurpose, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationForm, ScheduleForm
 from orchestrations.models import Orchestration, Run, Schedule
-from orchestrations.removing import orchestration_delete
+from orchestrations.removing import orchestration_delete, orchestration_use
 from orchestrations.sending import SAMPLES, sending_refusal
 from orchestrations.services import run_start
-from orchestrations.templatetags.orchestration_tags import at_zone
 from orchestrations.timetables import schedule_save, schedule_stands, schedule_switch, scheduled_change_check
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
@@ -35,14 +34,6 @@ WRITE = ("orchestrations.add_orchestration", "orchestrations.change_orchestratio
 VIEW, CHANGE = "orchestrations.view_orchestration", WRITE[1]
 
 
-class DetailChangeList(ChangeList):  # type: ignore[misc]
-    """A list whose lines lead to the page of the orchestration and not to its form."""
-
-    def url_for_result(self, result: Orchestration) -> str:
-        """Return the address of the page."""
-        return reverse("admin:orchestrations_orchestration_detail", args=[result.pk])
-
-
 @admin.register(Orchestration, site=tenant_site)
 class OrchestrationAdmin(OwnPageAdmin):
     """What goes where, and the button that sends it."""
@@ -51,7 +42,7 @@ class OrchestrationAdmin(OwnPageAdmin):
     fields = ("name", "description", "query", "destination", "enabled")
     add_form_template = change_form_template = "orchestrations/orchestration/form.html"
     list_display = ("name", "query", "destination", "is_enabled", "next_run", "last_state", "last_time")
-    list_select_related = ("query", "destination", "schedule__tenant")
+    list_select_related = ("query", "destination", "schedule__tenant", "schedule__after")
     list_filter = ("enabled",)
     search_fields = ("name", "description", "query__name", "destination__name")
     empty_title = "No orchestration yet"
@@ -86,11 +77,7 @@ class OrchestrationAdmin(OwnPageAdmin):
         schedule: Schedule | None = getattr(orchestration, "schedule", None)
         if schedule is None or not orchestration.enabled:
             return "–"
-        if not schedule.enabled or schedule.next_slot is None:
-            return "paused"
-        if schedule.tenant.sandbox_of_id is not None:
-            return "rests (sandbox)"
-        return at_zone(schedule.next_slot, schedule.time_zone)
+        return next_shown(schedule)
 
     @shown("Last run", label=COLOURS)
     def last_state(self, orchestration: Any) -> tuple[str, str] | str:
@@ -147,7 +134,10 @@ class OrchestrationAdmin(OwnPageAdmin):
         known = pk.isdecimal() and len(pk) < PK_DIGITS
         found = self.get_queryset(request).filter(pk=int(pk)).first() if known else None
         schedule = getattr(found, "schedule", None)
-        form = ScheduleForm(request.POST, schedule=schedule, time_zone=member(request).tenant.time_zone)
+        who = member(request)
+        form = ScheduleForm(
+            request.POST, schedule=schedule, time_zone=who.tenant.time_zone, membership=who, of=found
+        )  # fmt: skip
         return render(request, "orchestrations/schedule/preview.html", {"preview": form.preview})
 
     def save_model(self, request: HttpRequest, obj: Orchestration, form: Any, change: bool) -> None:
@@ -181,6 +171,7 @@ class OrchestrationAdmin(OwnPageAdmin):
             spark=sparkline([run for run in runs if run.purpose == RunPurpose.DELIVER]),
             purpose=purpose_of(orchestration, schedule, rests=member(request).tenant.sandbox_of_id is not None),
             record=record_of(orchestration), schedule=schedule, stands=schedule is None or schedule_stands(schedule),
+            changes=schedule_changes(schedule, request), **neighbours(orchestration, member(request)),
             test_event_code=effective.get("test_event_code"), refusal=sending_refusal(orchestration, effective),
             settings=settings_shown(orchestration.destination.spec, effective),
             mapped=orchestration_mapped(orchestration), keeping=keeping_shown(orchestration, request),
@@ -229,9 +220,10 @@ class OrchestrationAdmin(OwnPageAdmin):
         return [str(obj) for obj in objs], {"orchestrations": len(objs), "runs": runs}, set(), []
 
     def delete_refusal(self, obj: Orchestration) -> str:
-        """Keep what is running."""
+        """Keep what is running, and what groups and schedules need."""
         active = Run.objects.filter(orchestration=obj, status__in=UNFINISHED_RUNS).first()
-        return f"Run {active.pk} of “{obj}” is not finished yet. Wait for it, or cancel it." if active else ""
+        unfinished = f"Run {active.pk} of “{obj}” is not finished yet. Wait for it, or cancel it." if active else ""
+        return unfinished or orchestration_use(obj)
 
     def pause(self, request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
         """Let the schedule rest, or go on with it."""

@@ -14,6 +14,7 @@ from orchestrations.admin.base import member
 from orchestrations.admin.first_steps import first_steps
 from orchestrations.admin.periods import days_chart, period_of
 from orchestrations.choices import UNFINISHED_RUNS, RunPurpose, RunStatus
+from orchestrations.groups import groups_visible_to
 from orchestrations.models import Run, Schedule
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Tenant
@@ -88,6 +89,7 @@ def next_runs(request: HttpRequest) -> list[Schedule]:
     """Return the schedules that start something next, of destinations open to this person; none in a sandbox."""
     if member(request).tenant.sandbox_of_id is not None:
         return []
-    open_here = destinations_usable_by(member(request))
-    rows = Schedule.objects.filter(enabled=True, orchestration__enabled=True, next_slot__isnull=False)
-    return list(rows.filter(orchestration__destination__in=open_here).select_related("orchestration")[:UPCOMING])
+    open_here = Q(orchestration__enabled=True, orchestration__destination__in=destinations_usable_by(member(request)))
+    groups = Q(group__enabled=True, group__in=groups_visible_to(member(request)).values("pk"))
+    rows = Schedule.objects.filter(open_here | groups, enabled=True, next_slot__isnull=False)
+    return list(rows.select_related("orchestration", "group")[:UPCOMING])

@@ -40,6 +40,7 @@ from orchestrations.downloads import run_issues_response
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.retention.told import gone_sentences
 from orchestrations.services import AGAIN, run_cancel, run_release, run_retry, run_start
+from orchestrations.skipping import can_be_skipped, run_skip
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
@@ -88,7 +89,10 @@ class RunAdmin(ReplayPages):
         runs = (
             super().get_queryset(request).filter(orchestration__destination__in=destinations_usable_by(member(request)))
         )
-        related = ("tenant", "orchestration__query", "orchestration__destination", "started_by", "released_by")
+        related = (
+            *("tenant", "orchestration__query", "orchestration__destination"),
+            *("started_by", "released_by", "skipped_by", "group_run__group", "after__orchestration"),
+        )
         return runs.select_related(*related)
 
     @shown("Status", ordering="status", label=COLOURS)
@@ -164,6 +168,7 @@ class RunAdmin(ReplayPages):
             self.object_page("cancel/", self.cancel, name="cancel", permission=CHANGE, method="POST"),
             self.object_page("retry/", self.retry, name="retry", permission=RUN, method="POST"),
             self.object_page("restart/", self.restart, name="restart", permission=PLAN, method="POST"),
+            self.object_page("skip/", self.skip, name="skip", permission=RUN, method="POST"),
             *self.replay_urls(),
         ]
 
@@ -237,6 +242,7 @@ class RunAdmin(ReplayPages):
         return {
             "can_cancel": request.user.has_perm(CHANGE) and run.status in UNFINISHED_RUNS and not run.cancel_requested,
             "can_retry": operates and run.is_finished and ended_early and retried and again and there,
+            "can_skip": can_be_skipped(run) and request.user.has_perm(RELEASE if run.status == RunStatus.HELD else RUN),
             "can_restart": (plans if run.purpose == RunPurpose.PLAN else operates) and run.is_finished,
         }
 
@@ -292,6 +298,12 @@ class RunAdmin(ReplayPages):
         """Let a held run do what it has planned."""
         if attempt(request, lambda: run_release(run=run, membership=member(request))):
             messages.success(request, f"Run {run.pk} is released and goes on.")
+        return back(self.url("change", run))
+
+    def skip(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Leave it as it is."""
+        if attempt(request, lambda: run_skip(run=run, membership=member(request))):
+            messages.success(request, f"Run {run.pk} is left as it is.")
         return back(self.url("change", run))
 
     def restart(self, request: HttpRequest, run: Run) -> HttpResponse:

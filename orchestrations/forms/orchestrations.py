@@ -20,7 +20,7 @@ from orchestrations.forms.audiences import AUDIENCE, audience_fields
 from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Orchestration, Query, Schedule
 from orchestrations.services import orchestration_check
-from orchestrations.timetables import schedule_stays, scheduled_change_check
+from orchestrations.timetables import Wish, circle_refuse, schedule_stays, scheduled_change_check
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import current_tenant
@@ -71,6 +71,8 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.data if self.is_bound else None,
             schedule=Schedule.objects.filter(orchestration=self.instance.pk).first(),
             time_zone=tenant.time_zone if tenant else "UTC",
+            membership=self.membership,
+            of=self.instance,
         )
 
     def _destination(self) -> Destination | None:
@@ -132,6 +134,8 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(None, "The schedule cannot be saved like this. What is wrong stands beside its fields.")
         elif self._schedule_refused():
             self.add_error(None, NO_SCHEDULE)
+        elif self.schedule.wish is not None:
+            self._circle_check(self.schedule.wish)
         if not cleaned.get("query") or not cleaned.get("destination"):
             return cleaned
         stored = self._sends()
@@ -155,6 +159,12 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         except ValidationError as error:
             self._say(error)
         return cleaned
+
+    def _circle_check(self, wish: Wish) -> None:
+        try:
+            circle_refuse(self.instance, after=wish.after)
+        except ValidationError as error:
+            self.add_error(None, error)
 
     def _sends(self) -> tuple[Any, ...]:
         """Return what decides about what is sent, as the instance has it."""

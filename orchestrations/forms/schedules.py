@@ -6,13 +6,24 @@ from itertools import islice
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from orchestrations.choices import MissedRuns, ScheduleKind, ScheduleOverlap
-from orchestrations.models import Schedule
-from orchestrations.schedules import EXPRESSION_LONGEST, MINUTES_MOST, Rule, ScheduleError, slots_after, time_zones
-from orchestrations.timetables import Wish, anchor_for
+from destinations.models import destinations_usable_by
+from orchestrations.choices import AfterEnds, MissedRuns, ScheduleKind, ScheduleOverlap
+from orchestrations.models import Orchestration, Schedule
+from orchestrations.schedules import (
+    AFTER_CLOCK,
+    EXPRESSION_LONGEST,
+    MINUTES_MOST,
+    Rule,
+    ScheduleError,
+    slots_after,
+    time_zones,
+)
+from orchestrations.timetables import Scheduled, Wish, anchor_for
+from tiktok_hub.tenancy.models import Membership
 
 PREFIX = "schedule"
 NEXT_RUNS = 5
@@ -39,7 +50,10 @@ def preview_of(rule: Rule, now: datetime) -> Preview:
 
 
 class ScheduleForm(forms.Form):
-    """Choose between starting by hand, cron and an interval; `wish` is what was chosen, None for by hand."""
+    """Choose between starting by hand, cron, an interval and another orchestration; `wish` is what was chosen, if any.
+
+    Others may be followed whose destination is open to `membership`. `of` is what the schedule starts.
+    """
 
     kind = forms.ChoiceField(
         label="When it runs", required=False, choices=[("", BY_HAND), *ScheduleKind.choices],
@@ -52,6 +66,13 @@ class ScheduleForm(forms.Form):
     every_minutes = forms.IntegerField(
         label="Minutes between runs", required=False, min_value=1, max_value=MINUTES_MOST, help_text=INTERVAL_HELP,
         widget=UnfoldAdminIntegerFieldWidget(attrs={"placeholder": "90"}),
+    )  # fmt: skip
+    after: "forms.ModelChoiceField[Orchestration]" = forms.ModelChoiceField(
+        None, label="After which orchestration", required=False, empty_label="Choose an orchestration…",
+        help_text=AFTER_CLOCK, widget=UnfoldAdminSelectWidget(),
+    )  # fmt: skip
+    ends = forms.ChoiceField(
+        label="When", required=False, choices=AfterEnds.choices, widget=UnfoldAdminSelectWidget(),
     )  # fmt: skip
     time_zone = forms.CharField(
         label="Time zone", required=False, max_length=64, help_text=ZONE_HELP,
@@ -67,9 +88,13 @@ class ScheduleForm(forms.Form):
 
     wish: Wish | None = None
 
-    def __init__(self, data: Any = None, *, schedule: Schedule | None, time_zone: str) -> None:
+    def __init__(
+        self, data: Any = None, *, schedule: Schedule | None, time_zone: str, membership: Membership | None,
+        of: Scheduled | None = None,
+    ) -> None:  # fmt: skip
         initial: dict[str, Any] = {
             "time_zone": time_zone, "overlap": ScheduleOverlap.SKIP, "missed": MissedRuns.ONCE,
+            "ends": AfterEnds.SUCCEEDED,
         }  # fmt: skip
         self.schedule = schedule
         self.default_zone = time_zone
@@ -78,6 +103,12 @@ class ScheduleForm(forms.Form):
         # A form of another page, or of a program, may leave the whole section out: then nothing changes.
         given = data is not None and f"{PREFIX}-kind" in data
         super().__init__(data if given else None, prefix=PREFIX, initial=initial)
+        open_here = Q(destination__in=destinations_usable_by(membership))
+        present = Q(pk=schedule.after_id) if schedule else Q(pk=None)
+        others = Orchestration.objects.filter(open_here | present)
+        if isinstance(of, Orchestration):
+            others = others.exclude(pk=of.pk)
+        self.fields["after"].queryset = others  # type: ignore[attr-defined]
 
     @property
     def zones(self) -> list[str]:
@@ -93,17 +124,21 @@ class ScheduleForm(forms.Form):
         if kind == ScheduleKind.INTERVAL and cleaned.get("every_minutes") is None:
             self.add_error("every_minutes", "Say how many minutes lie between two runs.")
             return cleaned
+        if kind == ScheduleKind.AFTER and cleaned.get("after") is None:
+            self.add_error("after", "Choose the orchestration whose runs are to be followed.")
+            return cleaned
         wish = Wish(
             time_zone=cleaned.get("time_zone") or self.default_zone,
             cron=" ".join(cleaned.get("cron", "").split()) if kind == ScheduleKind.CRON else "",
             every_minutes=cleaned["every_minutes"] if kind == ScheduleKind.INTERVAL else None,
-            overlap=cleaned["overlap"], missed=cleaned["missed"],
+            after=cleaned["after"] if kind == ScheduleKind.AFTER else None,
+            ends=cleaned.get("ends") or AfterEnds.SUCCEEDED, overlap=cleaned["overlap"], missed=cleaned["missed"],
             enabled=self.schedule.enabled if self.schedule else True,
         )  # fmt: skip
         try:
             wish.rule(timezone.now())
         except ScheduleError as error:
-            self.add_error(error.field, str(error))
+            self.add_error(error.field if error.field in self.fields else None, str(error))
         else:
             self.wish = wish
         return cleaned
