@@ -31,7 +31,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     )  # fmt: skip
     webhook_url = forms.CharField(
         label="URL", required=False, strip=True,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": ""}),
+        widget=UnfoldAdminPasswordWidget(
+            attrs={"autocomplete": "off", "spellcheck": "false", "data-1p-ignore": ""}, render_value=True
+        ),
         help_text="Whoever knows it can write there: it is kept encrypted and never shown again. Leave it empty to "
         "keep the present one.",
     )  # fmt: skip

@@ -69,7 +69,7 @@ class Rule(TenantModel):
     that go by a number. What happened before `since` is not told.
     """
 
-    kind = models.CharField("what happens", max_length=20, choices=RuleKind.choices)
+    kind = models.CharField("what happens", max_length=20, choices=RuleKind.choices, default=RuleKind.FAILED)
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, null=True, blank=True, related_name="+")
     percent = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1000)]

@@ -106,6 +106,7 @@ class Run(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "-created_at"], name="run_by_tenant"),
             models.Index(fields=["orchestration", "finished_at"], name="run_by_end"),
+            models.Index(fields=["tenant", "finished_at"], name="run_by_tenant_end"),
             models.Index(
                 fields=["lease_until"],
                 name="run_unfinished",

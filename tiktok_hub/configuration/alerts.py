@@ -59,13 +59,17 @@ def rule_read(
         if name not in channels:
             near = did_you_mean(name, list(channels))
             problems.append(item.problem("channels", f"There is no alert channel “{name}”.{near}"))
-    percent = item.values["percent"] if item.values["percent"] is not None else PERCENT.get(kind)
     return {
         "channels": sorted(set(item.values["channels"])),
-        "percent": int(percent) if kind in PERCENT else None,
+        "percent": _percent(item, PERCENT[kind]) if kind in PERCENT else None,
         "every": int(item.values["every"] or EVERY),
         "recovery": item.values["recovery"], "enabled": item.values["enabled"],
     }  # fmt: skip
+
+
+def _percent(item: Item, usual: int) -> int:
+    given = item.values["percent"]
+    return usual if given is None else int(given)
 
 
 def _written(host: str, port: int) -> list[str]:

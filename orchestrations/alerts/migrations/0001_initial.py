@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
             name='Rule',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('credential', 'Credential in trouble'), ('audience', 'Audience in trouble'), ('failed', 'Run failed'), ('held', 'Run held'), ('not_started', 'Run that was due did not start'), ('rejected', 'Too many rows rejected'), ('rows', 'Unusual number of rows')], max_length=20, verbose_name='what happens')),
+                ('kind', models.CharField(choices=[('credential', 'Credential in trouble'), ('audience', 'Audience in trouble'), ('failed', 'Run failed'), ('held', 'Run held'), ('not_started', 'Run that was due did not start'), ('rejected', 'Too many rows rejected'), ('rows', 'Unusual number of rows')], default='failed', max_length=20, verbose_name='what happens')),
                 ('percent', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000)])),
                 ('every', models.PositiveSmallIntegerField(default=10, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
                 ('recovery', models.BooleanField(default=True, verbose_name='tell when it is well again')),
