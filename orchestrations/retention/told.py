@@ -12,7 +12,7 @@ def gone_sentences(run: Run) -> list[str]:
         days = settings.HUB_RETENTION_SPOOL_DAYS
         found.append(
             f"The prepared requests were deleted on {run.spool_deleted_at:%d %B %Y} (kept {days:g} days): this run "
-            "cannot be tried again. A new run prepares everything anew."
+            "can be neither retried nor replayed. A new run prepares everything anew."
         )
     if run.rejects_deleted_at is not None:
         days = settings.HUB_RETENTION_REJECTS_DAYS

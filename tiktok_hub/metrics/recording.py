@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from bisect import bisect_left
-from functools import cache
+from functools import cache, lru_cache
 
 import redis
 from django.conf import settings
@@ -67,7 +67,12 @@ def broker(url: str) -> "redis.Redis":
 
 
 def _field(name: str, labels: tuple[str, ...], tenant: str | None) -> str:
-    return json.dumps([name, tenant_label() if tenant is None else tenant, *labels], separators=(",", ":"))
+    return _written(name, tenant_label() if tenant is None else tenant, *labels)
+
+
+@lru_cache(10_000)
+def _written(*parts: str) -> str:
+    return json.dumps(parts, separators=(",", ":"))
 
 
 class Recorder:

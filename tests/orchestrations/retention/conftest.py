@@ -86,7 +86,8 @@ def run_aged(orchestration) -> Callable[..., Run]:
         for name in FILES[1:]:
             stored(f"{run.spool}/{name}", days=days)
         aged(Path(default_storage.path(f"{run.spool}/{FILES[0]}")), days)
-        run.refresh_from_db()
+        with tenant_scope(tenant):
+            run.refresh_from_db()
         return run
 
     return make

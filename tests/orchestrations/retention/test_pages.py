@@ -46,7 +46,8 @@ def test_run_page_says_what_is_gone_and_does_not_offer_it(run_aged, acme, shown,
 def test_run_whose_requests_are_gone_is_not_tried_again(run_aged, acme, ada, membership_in, shown):
     run = run_aged(acme, 29)
     shown(run)
-    run.refresh_from_db()
+    with tenant_scope(acme):
+        run.refresh_from_db()
     with tenant_scope(acme), pytest.raises(ValidationError, match="were deleted on .* Start a new run"):
         run_retry(run=run, membership=membership_in(ada, acme))
 
@@ -54,7 +55,8 @@ def test_run_whose_requests_are_gone_is_not_tried_again(run_aged, acme, ada, mem
 def test_rows_that_are_gone_are_refused_and_not_shown_as_none(run_aged, acme, ada, client_of, shown, tmp_path):
     run = run_aged(acme, 91, rejected=2)
     shown(run)
-    run.refresh_from_db()
+    with tenant_scope(acme):
+        run.refresh_from_db()
     answer = client_of(ada).get(f"/acme/orchestrations/run/{run.pk}/issues.csv", follow=True)
     assert f"The rows of run {run.pk} were deleted on" in answer.content.decode()
     with tenant_scope(acme), pytest.raises(FileNotFoundError, match="were deleted on"):
