@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Case, IntegerField, QuerySet, Sum, Value, When
 from django.utils import timezone
 
 from orchestrations.admin.charts import Chart, Series, bars
@@ -35,7 +34,23 @@ class Period:
     @property
     def start(self) -> datetime:
         """Return the moment at which the first day began, in UTC."""
-        return datetime.combine(self.days[0], time.min, self.zone).astimezone(UTC)
+        return self.began(self.days[0])
+
+    def began(self, day: date) -> datetime:
+        """Return the moment at which a day began, in UTC."""
+        return datetime.combine(day, time.min, self.zone).astimezone(UTC)
+
+    @property
+    def place(self) -> Case:
+        """Return the place of a run's day among the days, for the database.
+
+        Comparing moments is several times as fast there as asking each row for its date in a time zone.
+        """
+        newest = reversed(list(enumerate(self.days)))
+        return Case(
+            *(When(created_at__gte=self.began(day), then=Value(place)) for place, day in newest),
+            output_field=IntegerField(),
+        )
 
 
 def period_of(tenant: Tenant, days: int, now: datetime | None = None) -> Period:
@@ -52,14 +67,9 @@ def sent_in(runs: QuerySet[Run], period: Period) -> QuerySet[Run]:
 
 def by_day(runs: QuerySet[Run], period: Period, names: Sequence[str]) -> dict[date, dict[str, int]]:
     """Return sums of some counts of the runs by the day on which they were started; days without runs are left out."""
-    rows: Any = (
-        sent_in(runs, period)
-        .order_by()
-        .annotate(day=TruncDate("created_at", tzinfo=period.zone))
-        .values("day")
-        .annotate(**{f"sum_{name}": Sum(name) for name in names})
-    )
-    return {row["day"]: {name: row[f"sum_{name}"] or 0 for name in names} for row in rows}
+    sums = {f"sum_{name}": Sum(name) for name in names}
+    rows: Any = sent_in(runs, period).order_by().annotate(place=period.place).values("place").annotate(**sums)
+    return {period.days[row["place"]]: {name: row[f"sum_{name}"] or 0 for name in names} for row in rows}
 
 
 def days_chart(runs: QuerySet[Run], period: Period) -> Chart | None:

@@ -1,0 +1,50 @@
+"""What pages ask of the database: no more for ten thousand runs than for some, whatever other tenants have."""
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from orchestrations.models import Run
+from tests.orchestrations.history import history_make, runs_add
+
+RUNS = "orchestrations/run/"
+MOST: dict[str, int] = {
+    "": 24,
+    RUNS: 17,
+    f"{RUNS}?when=month&status__exact=failed": 17,
+    f"{RUNS}{{run}}/change/": 21,
+    f"{RUNS}{{run}}/live/": 14,
+    f"{RUNS}reconciliation/": 22,
+    f"{RUNS}reconciliation/?days=90&orchestration={{orchestration}}": 23,
+    "orchestrations/orchestration/": 16,
+    "orchestrations/orchestration/{orchestration}/": 23,
+    "orchestrations/audience/": 16,
+    "orchestrations/query/": 16,
+    "orchestrations/dataset/": 16,
+    "destinations/destination/": 16,
+    "destinations/credential/": 16,
+    "audit/entry/": 16,
+}
+"""Page → queries at most, those of session, person and tenant included."""
+CLOSED = ("destinations/credential/", "audit/entry/")  # to business users
+
+
+def asked(browser: Client, page: str, run: Run) -> int:
+    """Return how many queries a page needs the second time it is opened."""
+    address = "/acme/" + page.format(run=run.pk, orchestration=run.orchestration_id)
+    browser.get(address)
+    with CaptureQueriesContext(connection) as queries:
+        answer = browser.get(address)
+    assert answer.status_code == 200
+    return len(queries)
+
+
+def test_pages_ask_no_more_for_ten_thousand_runs(acme, globex, ada, bea, client_of):
+    visits = [(client_of(ada), page) for page in MOST]
+    visits += [(client_of(bea), page) for page in MOST if page not in CLOSED]
+    history_make(globex, 50)
+    [*_, last] = history_make(acme, 100)
+    few = [asked(browser, page, last) for browser, page in visits]
+    runs_add(acme, 10_000)
+    assert [asked(browser, page, last) for browser, page in visits] == few
+    assert [page for count, (_, page) in zip(few, visits, strict=True) if count > MOST[page]] == []
