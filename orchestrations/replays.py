@@ -22,8 +22,11 @@ from orchestrations.services import Replay, run_start, settings_effective
 from orchestrations.spool import Spool, SpoolError
 from tiktok_hub.tenancy.models import Membership
 
-MOST_READ = 2_000
-"""Request bodies that are read to tell how old their events are while somebody waits for it (about five seconds)."""
+MOST_READ = 1_000
+"""Request bodies that are read to tell how old their events are while somebody waits for it (about four seconds)."""
+
+WARNED = "older_than_7_days"
+"""What preparation notes of every event that is older than a week."""
 
 Flags = npt.NDArray[np.bool_]
 LABELS = {ReplayRows.ALL: "rows", ReplayRows.REJECTED: "rejected rows", ReplayRows.UNKNOWN: "unknown rows"}
@@ -189,8 +192,9 @@ def _refusal(run: Run, rows: str, forecast: Forecast) -> str:
 def _count(run: Run, resending: Resending, forecasts: Mapping[str, Forecast], now: datetime) -> None:
     """Count rows and events of each choice."""
     known = timedelta(hours=resending.known_hours)
-    oldest = int(now.timestamp()) - resending.age_limit(settings_effective(run.orchestration))
-    read_times = run.requests <= MOST_READ
+    limit = resending.age_limit(settings_effective(run.orchestration))
+    oldest, young = int(now.timestamp()) - limit, _all_young(run, limit, now)
+    read_times = run.requests <= MOST_READ and not young
     refused: dict[int, Verdicts] = {}
     for batch in Batch.objects.filter(run=run).order_by("number").defer("error", "halves").iterator(chunk_size=200):
         verdicts = Verdicts(batch)
@@ -202,7 +206,7 @@ def _count(run: Run, resending: Resending, forecasts: Mapping[str, Forecast], no
             _add(forecast, verdicts, verdicts.chosen(rows), fresh, lately=lately)
     for rows, forecast in forecasts.items():
         forecast.prepared_again = 0 if rows == ReplayRows.UNKNOWN else run.rejected
-        forecast.too_old = forecast.too_old if read_times else None
+        forecast.too_old = forecast.too_old if read_times or young else None
     _count_rows(run, forecasts, refused)
 
 
@@ -227,6 +231,13 @@ def _count_rows(run: Run, forecasts: Mapping[str, Forecast], lost: Mapping[int, 
     for number, positions, _ in rows_by_batch(Spool(run.spool)) if lost else ():
         for rows in (ReplayRows.REJECTED, ReplayRows.UNKNOWN) if number in lost else ():
             forecasts[rows].rows += int(lost[number].chosen(rows)[positions].sum())
+
+
+def _all_young(run: Run, limit: int, now: datetime) -> bool:
+    """Say whether no event can have become too old by now: none was older than a week when the run started."""
+    if run.started_at is None or WARNED in run.warnings_by_reason:
+        return False
+    return now - run.started_at + timedelta(days=7) < timedelta(seconds=limit)
 
 
 def _times(run: Run, number: int, resending: Resending) -> Any:

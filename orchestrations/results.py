@@ -16,7 +16,7 @@ from pyarrow import csv
 
 from destinations.preparation.reasons import REASONS
 from destinations.tiktok.codes import WARNING_CODES
-from orchestrations.choices import BatchStatus, RunPurpose, RunStatus
+from orchestrations.choices import BatchStatus, ReplayRows, RunPurpose, RunStatus
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.planning import run_plan
 from orchestrations.resolutions import resolution_of
@@ -279,6 +279,8 @@ def run_text(result: dict[str, Any]) -> str:
     seconds = f" in {result['seconds']:,.1f} s" if result["seconds"] is not None else ""
     label = RunStatus(result["status"]).label.lower()
     lines = [f"Run {result['run']} of {result['orchestration']} ({result['tenant']}): {label}{seconds}"]
+    if result["replay"]:
+        lines.append(f"  {'replay':<12}{ReplayRows(result['replay']).label.lower()} of run {result['replay_of']}")
     lines += _counts(result, "rows", ("selected", "in_events", "duplicates", "rejected"), "rejected_by_reason")
     lines += _counts(result, "values", ("warnings",), "warnings_by_reason")
     if "people" in result:

@@ -49,7 +49,11 @@ from tiktok_hub.tenancy.policies import is_admin
 BATCHES_PER_PAGE = 25
 VIEW, CHANGE, DOWNLOAD = "orchestrations.view_run", "orchestrations.change_run", "orchestrations.download_run"
 WHEN = {"today": ("Today", 1), "week": ("The last 7 days", 7), "month": ("The last 30 days", 30)}
-KINDS = {"plan": "primary", "sample": "info"}  # colours of the labels that tell special runs from the others
+KINDS = {
+    "plan": "primary",
+    "replay": "primary",
+    "sample": "info",
+}  # colours of the labels of special runs
 
 
 class WhenFilter(SimpleListFilter):
@@ -107,9 +111,11 @@ class RunAdmin(ReplayPages):
 
     @shown("Kind", ordering="purpose", label=KINDS)
     def kind(self, run: Run) -> tuple[str, str] | str:
-        """Tell plans and samples from the others."""
+        """Tell plans, replays and samples from the others."""
         if run.purpose == RunPurpose.PLAN:
             return "plan", "Plan"
+        if run.replay_rows:
+            return "replay", f"Replay of {run.inputs.get('replay_of')}"
         return ("sample", f"Sample of {run.sample}") if run.sample else ""
 
     @shown("Started by")

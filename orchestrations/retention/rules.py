@@ -68,8 +68,9 @@ def ended(before: datetime) -> QuerySet[Run]:
 
 def last_successes() -> list[int]:
     """Return the last run of each orchestration that delivered all of a query."""
-    good = Q(status__in=(RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS), purpose=RunPurpose.DELIVER, sample=None)
-    latest = Run.objects.filter(good).order_by().values("orchestration").annotate(last=Max("pk"))
+    good = Q(status__in=(RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS))
+    whole = Q(purpose=RunPurpose.DELIVER, sample=None, replay_rows="")
+    latest = Run.objects.filter(good, whole).order_by().values("orchestration").annotate(last=Max("pk"))
     return list(latest.values_list("last", flat=True))
 
 
