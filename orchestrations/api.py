@@ -109,6 +109,8 @@ class RunOut(Schema):
     seconds: float | None
     rejected_by_reason: dict[str, int]
     warnings_by_reason: dict[str, int]
+    requests_deleted_at: str | None = Field(None, description="since when it can be neither retried nor replayed")
+    rejects_deleted_at: str | None = Field(None, description="since when its rows cannot be downloaded")
     people: int | None = None
     added: int | None = None
     removed: int | None = None

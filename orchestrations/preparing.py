@@ -34,7 +34,7 @@ from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.replaying import Replaying
 from orchestrations.resolutions import LocalKey
 from orchestrations.sources import QueryCancelledError, Snapshot
-from orchestrations.spool import IDS, ISSUES, ROWS, Spool, TableWriter, workdir
+from orchestrations.spool import IDS, ISSUES, ROWS, Spool, TableWriter, work_sweep, workdir
 from orchestrations.verdicts import error_record
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,7 @@ def _prepare(lease: Lease) -> bool:
         preparations=run.preparations + 1,
         failures=0,
     )
+    work_sweep()  # if a worker was killed over this very run, its rows lie there
     with workdir() as folder:
         filling = Filling(lease, Path(folder))
         rows, pieces = _replayed(filling) if run.replay_rows else _queried(filling)

@@ -86,6 +86,8 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         **_audience_result(run),
         "hold": run.hold or None,
         "plan": run_plan(run) if run.prepared_at else None,
+        "requests_deleted_at": run.spool_deleted_at.isoformat() if run.spool_deleted_at else None,
+        "rejects_deleted_at": run.rejects_deleted_at.isoformat() if run.rejects_deleted_at else None,
         "rejects_file": str(rejects_file) if rejects_file else None,
         "error": error_result(run.error),
     }
