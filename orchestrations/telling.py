@@ -20,19 +20,23 @@ Until then each further run is refused too; this message is sent once.
 """
 
 
-def owner_tell(schedule: Schedule, sentence: str) -> None:
-    """Tell a schedule's owner, once the transaction has ended, that its run was refused.
+def owners(schedule: Schedule) -> list[Membership]:
+    """Return who is told of a schedule's refusals: its owner, or the administrators.
 
-    An owner who does not belong to the tenant any more is told nothing about it: its administrators are.
+    An owner who does not belong to the tenant any more is told nothing about it.
     """
     owner = Membership.objects.select_related("user").filter(user=schedule.set_by, user__is_active=True).first()
-    told = [owner] if owner else list(administrators().select_related("user"))
+    return [owner] if owner else list(administrators().select_related("user"))
+
+
+def owner_tell(schedule: Schedule, sentence: str) -> None:
+    """Tell a schedule's owner, once the transaction has ended, that its run was refused."""
     tenant, thing = schedule.tenant, schedule.of
     path = f"{tenant.slug}/orchestrations/{thing._meta.model_name}/{thing.pk}/"
     text = TEXT.format(
         name=thing, noun="orchestration" if schedule.orchestration_id else "group", tenant=tenant, sentence=sentence,
         address=f"\n{settings.HUB_PUBLIC_URL}/{path}\n" if settings.HUB_PUBLIC_URL else "",
     )  # fmt: skip
-    for each in told:
+    for each in owners(schedule):
         subject = f"{tenant}: the scheduled run of “{thing}” did not start"
         transaction.on_commit(partial(mail_send, to=each.user.email, subject=subject, text=text))

@@ -146,6 +146,7 @@ CELERY_BEAT_SCHEDULE = {
     "alerts-look": {"task": "alerts_look", "schedule": timedelta(seconds=HUB_ALERT_SECONDS)},
     "audit-seal": {"task": "audit_seal", "schedule": timedelta(hours=1)},
     "credentials-check": {"task": "credentials_check", "schedule": timedelta(days=1)},
+    "alerts-purge": {"task": "alerts_purge", "schedule": crontab(minute="50", hour=str(HUB_RETENTION_HOUR % 24))},
     "retention": {"task": "retention", "schedule": crontab(minute="20", hour=str(HUB_RETENTION_HOUR % 24))},
 }
 
@@ -306,6 +307,7 @@ HUB_LINK_REQUESTS_PER_MINUTE = env.int("HUB_LINK_REQUESTS_PER_MINUTE", default=3
 # How many days things are kept
 HUB_RETENTION_SPOOL_DAYS = env.float("HUB_RETENTION_SPOOL_DAYS", default=28.0)
 HUB_RETENTION_REJECTS_DAYS = env.float("HUB_RETENTION_REJECTS_DAYS", default=90.0)
+HUB_RETENTION_ALERTS_DAYS = env.float("HUB_RETENTION_ALERTS_DAYS", default=90.0)
 HUB_RETENTION_RUNS_DAYS = env.float("HUB_RETENTION_RUNS_DAYS", default=400.0)
 HUB_RETENTION_LINKS_DAYS = env.float("HUB_RETENTION_LINKS_DAYS", default=90.0)
 

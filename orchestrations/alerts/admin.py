@@ -32,6 +32,8 @@ RESTING = "No alerts leave a sandbox."
 class AlertAdmin(OwnPageAdmin):
     """What the pages of alerts share."""
 
+    list_before_template = "alerts/before_list.html"
+
     class Media:
         css = {"all": ("alerts/alerts.css",)}  # noqa: RUF012
 

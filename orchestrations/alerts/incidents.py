@@ -133,9 +133,11 @@ def _said(finding: Finding) -> dict[str, object]:
 
 
 def _tell(incident: Incident, rule: Rule, telling: Telling, finding: Finding) -> None:
-    """Put a notice before each channel of the rule that is switched on."""
-    said = finding.said
+    """Put a notice before each channel of the rule that is switched on and leads to somebody who does not know."""
+    said, first = finding.said, telling == Telling.TROUBLE and incident.count == 1
     for channel in rule.channels.filter(enabled=True):
+        if first and channel.addresses and finding.known.issuperset(channel.addresses):
+            continue
         Notice.objects.create(
             tenant_id=rule.tenant_id, channel=channel, incident=incident, telling=telling, number=incident.count,
             headline=said.headline, text=said.text, path=said.path, facts=finding.facts, at=finding.at,

@@ -6,7 +6,7 @@ audience that TikTok is counting) gives no finding.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
@@ -20,8 +20,10 @@ from orchestrations.alerts import words
 from orchestrations.alerts.choices import RuleKind
 from orchestrations.alerts.models import Incident, Rule
 from orchestrations.choices import AudienceStatus, RunPurpose, RunStatus
-from orchestrations.models import Audience, Orchestration, Run, RunAudience
+from orchestrations.models import Audience, Orchestration, Run, RunAudience, Schedule
 from orchestrations.refusals import GROUP_REFUSED, REFUSED, SKIPPED
+from orchestrations.telling import owners
+from tiktok_hub.mail import mail_possible
 
 SUCCEEDED = (RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS)
 #: Statuses of a run that has ended by itself, or that never started.
@@ -42,7 +44,8 @@ DOUBTFUL = timedelta(days=3)
 class Finding:
     """What is wrong (`bad`) or well with a thing, by the rules of a kind, at a time.
 
-    `rule` is the one that finds it wrong; what is well needs none. `state` tells troubles of one thing apart.
+    `rule` is the one that finds it wrong; what is well needs none. `state` tells troubles of one thing apart. `known`
+    are the e-mail addresses that were told of it in another way.
     """
 
     kind: RuleKind
@@ -52,6 +55,7 @@ class Finding:
     state: str = ""
     said: words.Words = words.Words()
     facts: dict[str, Any] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
 
     @property
     def bad(self) -> bool:
@@ -84,7 +88,8 @@ def run_findings(run: Run, at: datetime, rules: Rules) -> Iterator[Finding]:
     if run.status == RunStatus.HELD:
         yield from _wrong(RuleKind.HELD, run, at, rules, words.run_held(run), facts)
     elif run.error.get("resolution") in {REFUSED, SKIPPED, GROUP_REFUSED}:
-        yield from _wrong(RuleKind.NOT_STARTED, run, at, rules, words.run_not_started(run), facts)
+        for finding in _wrong(RuleKind.NOT_STARTED, run, at, rules, words.run_not_started(run), facts):
+            yield replace(finding, known=_owners(run))
     elif run.status == RunStatus.FAILED:
         yield from _wrong(RuleKind.FAILED, run, at, rules, words.run_failed(run), facts)
     elif run.status in SUCCEEDED and run.skipped_at is None and not run.replay_rows:
@@ -99,6 +104,14 @@ def _wrong(
 ) -> Iterator[Finding]:
     if rule := rules.of(kind, run.orchestration_id, at):
         yield Finding(kind, run.orchestration, at, rule, said=said, facts=facts)
+
+
+def _owners(run: Run) -> frozenset[str]:
+    """Return who was told by e-mail that a scheduled run was refused (`orchestrations.telling`)."""
+    schedule = Schedule.objects.filter(orchestration=run.orchestration_id).first()
+    if schedule is None or run.error.get("resolution") != REFUSED or not mail_possible():
+        return frozenset()
+    return frozenset(each.user.email for each in owners(schedule))
 
 
 def _share_finding(run: Run, at: datetime, rules: Rules, facts: dict[str, Any]) -> Iterator[Finding]:

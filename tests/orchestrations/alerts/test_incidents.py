@@ -11,7 +11,7 @@ from orchestrations.alerts.choices import RuleKind
 from orchestrations.alerts.models import Incident, Notice
 from orchestrations.alerts.services import alerts_purge
 from orchestrations.choices import AudienceStatus, RunPurpose, RunStatus
-from orchestrations.models import Audience, Run
+from orchestrations.models import Audience, Run, Schedule
 from orchestrations.refusals import GROUP_REFUSED, REFUSED, SKIPPED
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -155,6 +155,28 @@ def test_what_happened_before_the_rule_is_not_told(world, receiver):
     world.channel("webhook", url=receiver.url)
     world.look()
     assert told(world) == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        (["ada@acme.example"], ["not_started reminder 2"]),
+        (["ada@acme.example", "ops@acme.example"], ["not_started trouble 1", "not_started reminder 2"]),
+    ],
+    ids=["owner alone", "others too"],
+)
+def test_owner_who_knows_of_a_refusal_is_not_told_it_twice(world, ada, settings, addresses, said):
+    settings.EMAIL_URL = "smtp://127.0.0.1:9"
+    with tenant_scope(world.tenant):
+        Schedule.objects.create(
+            tenant=world.tenant, orchestration=world.orchestration, kind="cron", cron="0 2 * * *", time_zone="UTC",
+            anchor=world.now, set_by=ada, set_at=world.now,
+        )  # fmt: skip
+    world.rule(RuleKind.NOT_STARTED, world.channel("email", addresses=addresses), every=2)
+    for _ in range(2):
+        world.run(F, error={"resolution": REFUSED})
+    world.look()
+    assert told(world) == said
 
 
 def test_retried_run_that_fails_again_counts_again(world, hook):

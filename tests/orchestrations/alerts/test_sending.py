@@ -1,6 +1,8 @@
 """Messages arrive, gathered and signed, at least once, and never in storms."""
 
+import time
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +13,7 @@ from orchestrations.alerts.models import Channel, Delivery, Notice
 from orchestrations.alerts.sending import RETRIES, channel_test, outcome_keep, tenants_watching
 from orchestrations.alerts.services import channel_rotate, channel_save
 from orchestrations.choices import RunStatus
+from tiktok_hub.env import BASE_DIR
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -60,6 +63,24 @@ def test_signature_is_that_of_the_standard():
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
     )
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    ("change", "genuine"),
+    [({}, True), ({"body": b"{}"}, False), ({"seconds": 301}, False), ({"secret": "whsec_AAAA"}, False)],
+    ids=["genuine", "another body", "old", "another secret"],
+)
+def test_receiver_of_the_documentation_takes_what_is_genuine_alone(world, hook, receiver, monkeypatch, change, genuine):
+    page = (BASE_DIR / "docs/alerts.md").read_text()
+    example: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], example)  # noqa: S102 - our own page
+    with tenant_scope(world.tenant):
+        channel_test(hook)
+    (got,) = receiver.got
+    late = time.time() + change.get("seconds", 0)
+    monkeypatch.setattr(time, "time", lambda: late)
+    body, secret = change.get("body", got.body), change.get("secret", hook.secret.reveal())
+    assert example["verified"](secret, got.headers, body) is genuine
 
 
 def test_rotated_secret_signs_beside_the_one_before(world, hook, receiver):
