@@ -163,6 +163,7 @@ class RetentionKept(TextChoices):
     UNFINISHED = "unfinished", "Runs that have not ended"
     REPLAYED = "replayed", "Runs of which a replay is being made"
     LAST = "last", "The last successful run of each orchestration: later row counts are compared with it"
+    FOLLOWER = "follower", "Runs that followed a run that is kept: otherwise it would be followed once more"
 
 
 UNFINISHED_RUNS = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.HELD)

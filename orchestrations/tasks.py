@@ -69,9 +69,9 @@ def worker_tidy(**_: object) -> None:
 @shared_task(name="retention")
 def retention() -> None:
     """Do the night's work that is no tenant's, and have each tenant's done, so that a large one holds up no other."""
-    hub_tidy()
     for tenant_id in Tenant.objects.values_list("pk", flat=True):
         task_send("tenant_retention", tenant_id)
+    hub_tidy()
 
 
 @shared_task(name="tenant_retention", base=TenantTask)

@@ -9,7 +9,7 @@ from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from orchestrations.choices import UNFINISHED_RUNS, RetentionKept, RunPurpose, RunStatus
-from orchestrations.models import Run
+from orchestrations.models import GroupRun, Run
 
 ENDED = Coalesce("finished_at", "created_at")
 EXAMPLES = 10  # runs named for each reason to keep
@@ -43,9 +43,21 @@ def rejects_due(cutoffs: Cutoffs) -> QuerySet[Run]:
     return settled(cutoffs, cutoffs.rejects).filter(rejects_deleted_at=None)
 
 
-def runs_due(cutoffs: Cutoffs) -> QuerySet[Run]:
-    """Return the runs that have been kept long enough with all they tell."""
-    return settled(cutoffs, cutoffs.runs).exclude(pk__in=last_successes())
+def runs_due(cutoffs: Cutoffs) -> list[int]:
+    """Return the numbers of runs that have been kept long enough with all they tell, the oldest first.
+
+    A run that followed another one is the sign that the other has been followed, so it is kept as long as that.
+    """
+    old = dict(settled(cutoffs, cutoffs.runs).exclude(pk__in=last_successes()).values_list("pk", "after"))
+    while followers := [pk for pk, after in old.items() if after is not None and after not in old]:
+        for pk in followers:
+            del old[pk]
+    return sorted(old)
+
+
+def group_runs_due(cutoffs: Cutoffs) -> QuerySet[GroupRun]:
+    """Return the executions of groups that are old and of which no run is left."""
+    return GroupRun.objects.filter(finished_at__lt=cutoffs.runs, after=None, runs=None).order_by("pk")
 
 
 def settled(cutoffs: Cutoffs, before: datetime) -> QuerySet[Run]:
@@ -76,12 +88,14 @@ def last_successes() -> list[int]:
 
 def kept(cutoffs: Cutoffs) -> dict[str, dict[str, Any]]:
     """Return why old runs are kept: reason → how many, and the numbers of some."""
-    old = ended(cutoffs.spool)
+    old, last = ended(cutoffs.spool), last_successes()
+    oldest = settled(cutoffs, cutoffs.runs)
     found = {
         RetentionKept.HELD: old.filter(status=RunStatus.HELD),
         RetentionKept.UNFINISHED: old.filter(status__in=UNFINISHED_RUNS).exclude(status=RunStatus.HELD),
         RetentionKept.REPLAYED: old.filter(pk__in=replayed(cutoffs)),
-        RetentionKept.LAST: settled(cutoffs, cutoffs.runs).filter(pk__in=last_successes()),
+        RetentionKept.LAST: oldest.filter(pk__in=last),
+        RetentionKept.FOLLOWER: oldest.exclude(pk__in=[*last, *runs_due(cutoffs)]),
     }
     counts = {reason.value: (runs.count(), list(runs.values_list("pk", flat=True)[:EXAMPLES]))
               for reason, runs in found.items()}  # fmt: skip

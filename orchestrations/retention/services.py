@@ -14,7 +14,7 @@ from django.utils import timezone
 from destinations.models import CredentialLink
 from orchestrations.choices import RetentionKind
 from orchestrations.models import Batch, RetentionReport, Run
-from orchestrations.retention.rules import Cutoffs, kept, rejects_due, runs_due, spool_due
+from orchestrations.retention.rules import Cutoffs, group_runs_due, kept, rejects_due, runs_due, spool_due
 from orchestrations.retention.sweeping import PIECE, Gone, Sweep, Tally
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
@@ -77,6 +77,7 @@ class Pass:
             yield from self._mark("rejects_deleted_at")
         yield from Sweep(self.tenant, self.tally, self.now, dry=self.dry, gone=gone).pieces()
         yield from self._runs()
+        yield from self._rows(RetentionKind.RUNS, group_runs_due(self.cutoffs))
         yield from self._rows(RetentionKind.LINKS, CredentialLink.objects.filter(expires_at__lt=self.cutoffs.links))
         yield from self._rows(RetentionKind.LINKS, Invitation.objects.filter(expires_at__lt=self.cutoffs.links))
         old = RetentionReport.objects.filter(night__lt=self.cutoffs.runs.date())
@@ -96,20 +97,19 @@ class Pass:
     def _runs(self) -> Iterator[None]:
         """Delete runs whose files are gone, the batches first: there may be thousands."""
         due = runs_due(self.cutoffs)
-        if self.dry:
-            self.tally.add(RetentionKind.RUNS, due.count())
-            return
-        due = due.exclude(rejects_deleted_at=None)
-        while numbers := list(due.values_list("pk", flat=True)[:RUNS_PIECE]):
-            while batches := list(
-                Batch.objects.filter(run__in=numbers).order_by().values_list("pk", flat=True)[:PIECE]
-            ):
-                Batch.objects.filter(pk__in=batches).delete()
-                yield
-            with transaction.atomic():
-                Run.objects.filter(pk__in=numbers).delete()
+        for start in range(0, len(due), RUNS_PIECE):
+            numbers = due[start : start + RUNS_PIECE]
             self.tally.add(RetentionKind.RUNS, len(numbers))
+            if not self.dry:
+                yield from self._runs_delete(numbers)
+
+    def _runs_delete(self, numbers: list[int]) -> Iterator[None]:
+        while batches := list(Batch.objects.filter(run__in=numbers).order_by().values_list("pk", flat=True)[:PIECE]):
+            Batch.objects.filter(pk__in=batches).delete()
             yield
+        with transaction.atomic():
+            Run.objects.filter(pk__in=numbers).delete()
+        yield
 
     def _rows(self, kind: RetentionKind, rows: "models.QuerySet[Any]") -> Iterator[None]:
         """Delete rows that nothing else hangs on."""

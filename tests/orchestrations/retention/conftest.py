@@ -58,9 +58,8 @@ def orchestration(db) -> Callable[[Tenant], Orchestration]:
         own = {"tenant": tenant, "name": name}
         with tenant_scope(tenant):
             query = Query.objects.create(**own, sql="SELECT 1")
-            destination = Destination.objects.create(
-                **own, plugin="tiktok-ads-events", credential=Credential.objects.create(**own)
-            )
+            credential = Credential.objects.create(**own)
+            destination = Destination.objects.create(**own, plugin="tiktok-ads-events", credential=credential)
             return Orchestration.objects.create(**own, query=query, destination=destination)
 
     return make

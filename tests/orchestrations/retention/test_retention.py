@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from destinations.models import Credential, CredentialLink
 from orchestrations.choices import RunPurpose, RunStatus
-from orchestrations.models import Audience, Batch, Dataset, RetentionReport, Run
+from orchestrations.models import Audience, Batch, Dataset, GroupRun, OrchestrationGroup, RetentionReport, Run
 from orchestrations.retention import services
 from orchestrations.retention.machine import hub_tidy
 from orchestrations.retention.services import retention_preview, retention_run
@@ -210,3 +210,29 @@ def test_run_keeps_what_a_replay_of_it_reads(acme, run_aged, days, status, prepa
     report = retained(acme)
     assert files_of(run) == (ALL if kept else TABLES)
     assert report.kept == ({"replayed": {"count": 1, "runs": [run.pk]}} if kept else {})
+
+
+@pytest.mark.parametrize(("status", "left"), [(OK, 3), (FAILED, 0)], ids=["a kept run", "a run that goes"])
+def test_run_is_kept_as_long_as_the_one_that_it_followed(acme, run_aged, orchestration, status, left):
+    first = run_aged(acme, 500, status)
+    second = run_aged(acme, 500, after=first, orchestration=orchestration(acme, "second"))
+    run_aged(acme, 500, after=second, orchestration=orchestration(acme, "third"))
+    with tenant_scope(acme):
+        foretold = retention_preview(tenant=acme)
+    report = retained(acme)
+    with tenant_scope(acme):
+        assert Run.objects.count() == left
+    assert (report.deleted, report.kept) == (foretold.deleted, foretold.kept)
+    assert set(report.kept) == ({"last", "follower"} if left else set())
+
+
+def test_execution_of_a_group_goes_with_its_last_run(acme, run_aged):
+    with tenant_scope(acme):
+        group = OrchestrationGroup.objects.create(tenant=acme, name="g")
+        then = timezone.now() - timedelta(days=401)
+        runs = [GroupRun.objects.create(tenant=acme, group=group, finished_at=then, status=FAILED) for _ in range(2)]
+    run_aged(acme, 401, group_run=runs[0], position=1)
+    run_aged(acme, 399, group_run=runs[1], position=1)
+    assert retained(acme).deleted["runs"]["count"] == 2
+    with tenant_scope(acme):
+        assert list(GroupRun.objects.values_list("pk", flat=True)) == [runs[1].pk]
