@@ -2,7 +2,7 @@
 
 from errno import EDQUOT, EFBIG, ENOSPC
 
-from destinations.preparation.errors import PreparationError
+from destinations.preparation.errors import NoRoomError, PreparationError
 from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.resolutions import LocalKey
 from orchestrations.sources import DatasetError, DatasetFileError, QueryError, SourceError, StorageFullError
@@ -26,7 +26,7 @@ def failure_of(error: Exception) -> FailureError | None:
     """Return what people are told of an error during preparation; None where nobody has foreseen it."""
     if isinstance(error, FailureError):
         return error
-    if isinstance(error, StorageFullError) or (isinstance(error, OSError) and error.errno in FULL):
+    if isinstance(error, (StorageFullError, NoRoomError)) or (isinstance(error, OSError) and error.errno in FULL):
         return FailureError(LocalKey.SPOOL_FULL, FULL_SENTENCE)
     if isinstance(error, DatasetFileError):
         return FailureError(LocalKey.DATASET_GONE if error.gone else LocalKey.DATASET_DAMAGED, str(error))

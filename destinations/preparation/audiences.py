@@ -27,7 +27,7 @@ from destinations.preparation.contract import (
     Settings,
     Tally,
 )
-from destinations.preparation.errors import PreparationError
+from destinations.preparation.errors import PreparationError, engine_errors
 from destinations.preparation.issues import issues_table, listed_issues
 from destinations.preparation.listing import PART_BYTES, FileRequests
 from destinations.preparation.mapping import NO_ROWS, MappingRequests, body_addressed, body_slice
@@ -67,16 +67,8 @@ def prepare(
     """
     sql = AudienceSql(spec, settings, context, relation, columns)
     _check(settings, context)
-    try:
-        with Scratch(context.work) as scratch, careful.registered(con):
-            yield from Preparation(con, sql, scratch).run()
-    except duckdb.InterruptException:
-        raise PreparationError("Preparation was interrupted.") from None
-    except duckdb.OutOfMemoryException:
-        raise PreparationError("The rows need more memory than the engine may use. Raise its memory limit.") from None
-    except duckdb.Error as error:
-        # The engine's own text may quote values of a row.
-        raise PreparationError(f"The engine could not read the rows ({type(error).__name__}).") from None
+    with engine_errors(), Scratch(context.work) as scratch, careful.registered(con):
+        yield from Preparation(con, sql, scratch).run()
 
 
 def _check(settings: Settings, context: Context) -> None:

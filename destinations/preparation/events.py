@@ -7,7 +7,7 @@ import duckdb
 from destinations.preparation import careful
 from destinations.preparation.bodies import Cutter, body_events, body_slice, opening
 from destinations.preparation.contract import Context, Declaration, Issues, Piece, Prepared, Progress, Settings
-from destinations.preparation.errors import PreparationError
+from destinations.preparation.errors import PreparationError, engine_errors
 from destinations.preparation.event_sql import EventSql
 from destinations.preparation.repeats import gathered, ordinals, repeats
 from destinations.preparation.streams import grouped, row_by_row
@@ -36,16 +36,8 @@ def prepare(
             raise PreparationError(f"The setting {needed} is missing.")
     sql = EventSql(spec, settings, context, relation, columns)
     cutter = Cutter(opening(settings), context.limits)
-    try:
-        with careful.registered(con):
-            yield from _prepare(con, sql, cutter)
-    except duckdb.InterruptException:
-        raise PreparationError("Preparation was interrupted.") from None
-    except duckdb.OutOfMemoryException:
-        raise PreparationError("The rows need more memory than the engine may use. Raise its memory limit.") from None
-    except duckdb.Error as error:
-        # The engine's own text may quote values of a row.
-        raise PreparationError(f"The engine could not read the rows ({type(error).__name__}).") from None
+    with engine_errors(), careful.registered(con):
+        yield from _prepare(con, sql, cutter)
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, sql: EventSql, cutter: Cutter) -> Iterator[Piece]:

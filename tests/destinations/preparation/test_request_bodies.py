@@ -8,7 +8,7 @@ import pytest
 
 from destinations.preparation.bodies import Cutter
 from destinations.preparation.contract import Context, Issues, Limits, Prepared
-from destinations.preparation.errors import PreparationError
+from destinations.preparation.errors import NoRoomError, PreparationError, engine_errors
 from destinations.preparation.events import body_events, body_slice, prepare
 from destinations.specs.events import SPEC
 from tests.destinations.preparation.helpers import (
@@ -107,6 +107,14 @@ def test_engine_s_error_is_told_without_a_row_s_value() -> None:
 def test_unknown_time_zone_is_told() -> None:
     with pytest.raises(PreparationError, match="Mars/Olympus"):
         prepare_rows([good_row()], time_zone="Mars/Olympus")
+
+
+def test_full_disk_is_told_from_other_errors_of_the_engine() -> None:
+    with pytest.raises(NoRoomError), engine_errors():
+        raise duckdb.IOException('Could not write file "spill": No space left on device')
+    with pytest.raises(PreparationError, match="IOException") as caught, engine_errors():
+        raise duckdb.IOException("Could not read file")
+    assert not isinstance(caught.value, NoRoomError)
 
 
 def test_column_that_cannot_be_sent_is_told() -> None:

@@ -9,8 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrations.sources import Column, Engine, EngineLimits, QueryError, SourceError, engine_open
+from orchestrations.sources import (
+    Column,
+    Engine,
+    EngineLimits,
+    QueryError,
+    SourceError,
+    StorageFullError,
+    engine_open,
+)
 from orchestrations.sources.engine import size_bytes
+from orchestrations.sources.messages import query_error
 
 ROWS = 500_000
 
@@ -244,3 +253,11 @@ def test_sizes_are_read_as_the_engine_reads_them(text: str, size: int):
 def test_what_is_no_size_is_refused(text: str):
     with pytest.raises(SourceError, match="not a size"):
         size_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "full"), [("OSError", True), ("IOException", True), ("ConversionException", False)], ids=str
+)
+def test_a_full_disk_is_no_fault_of_the_query(kind: str, full: bool):
+    error = query_error(kind, "[Errno 28] Error writing bytes to file: No space left on device", "SELECT 1")
+    assert isinstance(error, StorageFullError) == full
