@@ -8,6 +8,7 @@ looked at like a new address. Time and size of an answer are limited.
 What is refused follows OWASP's SSRF Prevention Cheat Sheet and IANA's special-purpose address registries.
 """
 
+import logging
 import os
 import re
 import socket
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -47,6 +49,17 @@ _HANDED_OUT_V6 = ip_network("2000::/3")
 _PRIVATE = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"))
 ) + tuple(map(ip_network, ("fc00::/7", "::1/128")))
+
+
+_underway: ContextVar[bool] = ContextVar("outbound", default=False)
+
+
+def _unheard(record: logging.LogRecord) -> bool:
+    """Keep quiet about a request: the path of a webhook is a secret."""
+    return not _underway.get()
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_unheard)
 
 
 class OutboundError(requests.RequestException):
@@ -263,10 +276,13 @@ class GuardedAdapter(HTTPAdapter):
         _target(str(request.url))
         started = time.monotonic()
         limits = (CONNECT_SECONDS, READ_SECONDS)
+        quiet = _underway.set(True)
         try:
             response = super().send(request, stream=True, timeout=limits, verify=verify, cert=cert)
         except _RefusedError as error:
             raise OutboundError(str(error)) from None
+        finally:
+            _underway.reset(quiet)
         with response.raw:
             response._content = self._body(response, started)
         response._content_consumed = True  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ from orchestrations.alerts.models import Channel, Delivery, Incident, Rule
 from orchestrations.alerts.sending import channel_test
 from orchestrations.alerts.services import channel_rotate, channel_save, rule_save
 from tiktok_hub.admin import shown
+from tiktok_hub.mail import mail_possible
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import current_tenant
@@ -147,6 +148,8 @@ class ChannelAdmin(AlertAdmin):
         """Store it with what the tenant's rules tell it."""
         obj.tenant = cast("Tenant", current_tenant())
         channel_save(channel=obj, kinds=form.cleaned_data["tells"])
+        if obj.kind == ChannelKind.EMAIL and not mail_possible():
+            messages.warning(request, "This installation has no mail server yet: its operator has to set EMAIL_URL.")
 
     @sensitive_variables()
     def response_add(

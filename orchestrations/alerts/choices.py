@@ -57,6 +57,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     RuleKind.NOT_STARTED: ("run that did not start", "runs that did not start"),
     RuleKind.REJECTED: ("run with rejected rows", "runs with rejected rows"),
     RuleKind.ROWS: ("run with an unusual number of rows", "runs with an unusual number of rows"),
+    Telling.RECOVERY: ("well again", "well again"),
 }
 
 # Colours of the theme's labels.

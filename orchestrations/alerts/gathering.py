@@ -5,7 +5,7 @@ made too. It is kept with the delivery, so that every try says the same.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -94,17 +94,16 @@ def _alert(tenant: Tenant, notice: Notice) -> Document:
 def _title(tenant: Tenant, notices: Sequence[Notice]) -> str:
     if len(notices) == 1:
         return f"{tenant}: {notices[0].headline}"[:300]
-    return f"{tenant}: {', '.join(_counted(notices))}"[:300]
+    return f"{tenant}: {counted(_counts(notices))}"[:300]
 
 
-def _counted(notices: Sequence[Notice]) -> Iterator[str]:
-    """Yield “200 failed runs” and the like; what is well again comes last."""
-    wrong = Counter(each.incident.rule.kind for each in notices if each.telling != Telling.RECOVERY)
-    for kind, number in wrong.items():
-        one, several = NOUNS[kind]
-        yield f"{number:,} {one if number == 1 else several}"
-    if well := len(notices) - wrong.total():
-        yield f"{well:,} well again"
+def counted(counts: Mapping[str, int]) -> str:
+    """Return what is told in numbers, as in “1 credential in trouble, 200 failed runs, 3 well again”."""
+    return ", ".join(f"{number:,} {NOUNS[kind][number > 1]}" for kind, number in sorted(counts.items(), key=_place))
+
+
+def _place(count: tuple[str, int]) -> int:
+    return _ORDER.get(count[0], len(_ORDER))
 
 
 def _counts(notices: Sequence[Notice]) -> dict[str, int]:

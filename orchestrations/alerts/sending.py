@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from orchestrations.alerts.carriers import Outcome, message_carry
 from orchestrations.alerts.choices import OPEN_DELIVERIES, DeliveryStatus
-from orchestrations.alerts.gathering import Document, message_make, message_test
+from orchestrations.alerts.gathering import counted, message_make, message_test
 from orchestrations.alerts.models import Channel, Delivery, Notice, Rule
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import hub_scope
@@ -90,7 +90,8 @@ def _channel_note(channel_id: int, outcome: Outcome, now: datetime) -> None:
 @transaction.atomic
 def _claim(channel_id: int, now: datetime) -> Delivery | None:
     """Take what is due of a channel: a delivery whose time has come (again), else a new one of all that waits."""
-    channel = Channel.objects.select_for_update().select_related("tenant").filter(pk=channel_id).first()
+    held = Channel.objects.select_for_update(of=("self",)).select_related("tenant")
+    channel = held.filter(pk=channel_id).first()
     if channel is None or channel.tenant.sandbox_of_id is not None:
         return None
     opened = Delivery.objects.filter(channel=channel, test=False, status__in=OPEN_DELIVERIES).first()
@@ -109,7 +110,10 @@ def _claim(channel_id: int, now: datetime) -> Delivery | None:
 
 
 def _gather(channel: Channel, now: datetime) -> Delivery | None:
-    """Make one message of all that waits for a channel, once its gap is over."""
+    """Make one message of all that waits for a channel, once its gap is over.
+
+    The log calls it by what it counts, without names: not everybody who sees the log may see every destination.
+    """
     if not channel.enabled or (channel.quiet_until is not None and channel.quiet_until > now):
         return None
     waiting = Notice.objects.filter(channel=channel, delivery=None).select_related("incident__rule")
@@ -119,7 +123,7 @@ def _gather(channel: Channel, now: datetime) -> Delivery | None:
     message_id = uuid4()
     body = message_make(channel.tenant, message_id, notices)
     delivery = Delivery.objects.create(
-        tenant=channel.tenant, channel=channel, message_id=message_id, title=title_plain(body), body=body,
+        tenant=channel.tenant, channel=channel, message_id=message_id, title=counted(body["counts"])[:300], body=body,
         items=len(notices), attempts=1, due_at=now + LEASE,
     )  # fmt: skip
     Notice.objects.filter(channel=channel, delivery=None, pk__lte=notices[-1].pk).update(delivery=delivery)
@@ -131,8 +135,3 @@ def _gather(channel: Channel, now: datetime) -> Delivery | None:
 def _may_gather(now: datetime) -> Q:
     free = Q(channel__quiet_until=None) | Q(channel__quiet_until__lte=now)
     return free & Q(channel__enabled=True)
-
-
-def title_plain(body: Document) -> str:
-    """Return what the log calls a message: what it counts, no names, since not everybody may see every destination."""
-    return ", ".join(f"{number:,} × {kind.replace('_', ' ')}" for kind, number in body["counts"].items())[:300]

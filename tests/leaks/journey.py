@@ -17,12 +17,16 @@ from django.test import Client
 from destinations.choices import CredentialStatus, CredentialType
 from destinations.models import Credential, Destination
 from destinations.services import credential_token_set, link_create
+from orchestrations.alerts.choices import ChannelKind, RuleKind
+from orchestrations.alerts.models import Channel
+from orchestrations.alerts.services import channel_save
 from orchestrations.choices import QueryStatus, RunPurpose, RunTrigger
 from orchestrations.datasets import dataset_load
 from orchestrations.models import Orchestration, Query, Run
 from orchestrations.queries import query_preview, query_save
 from orchestrations.services import run_start
 from tests.leaks.traces import Traces
+from tests.orchestrations.alerts.receivers import HOOK, Receiver
 from tests.orchestrations.conftest import ACCOUNTS, order_rows, rows_write
 from tests.programs import wait_for
 from tiktok_hub.tenancy.models import Membership
@@ -180,6 +184,14 @@ class Journey:
         ])  # fmt: skip
         if refused is not None:
             self.emulator("faults", {"match": {**match, "item": refused}, "action": {"code": 40002, "message": said}})
+
+    def alerts(self, receiver: Receiver) -> Channel:
+        """Have every run told to a webhook, whose address and secret are nobody's business."""
+        with tenant_scope(self.tenant):
+            channel = Channel(tenant=self.tenant, name="tickets", kind=ChannelKind.WEBHOOK, url=receiver.url)
+            channel_save(channel=channel, kinds=list(RuleKind.values))
+            self.secrets |= {"webhook": HOOK, "webhook's secret": channel.secret.reveal()}
+        return channel
 
     def run(self, orchestration: Orchestration, purpose: RunPurpose = RunPurpose.DELIVER) -> Run:
         """Start a run or a plan and wait until the real worker has ended it."""

@@ -19,8 +19,11 @@ from orchestrations.models import Audience, Run
 from tests.leaks.governed import governed
 from tests.leaks.journey import CONVERSION, PEOPLE, Journey
 from tests.leaks.traces import Traces, broker_recorded
+from tests.orchestrations.alerts.receivers import receiver_running
+from tests.programs import wait_for
 from tiktok_hub.tenancy.scope import tenant_scope
 
+ALERT_PAGES = [f"alerts/{name}/" for name in ("channel", "rule", "incident", "delivery")]
 TYPED = {"kind": "EMAIL", "value": "Zqtyped.Person+shop@mail.example", "country": ""}
 FORMS_OF_TYPED = ("zqtyped.person", "zqtypedperson")
 TOLD = sha256(PEOPLE["e-mail as audiences hash it"].encode()).hexdigest()
@@ -59,8 +62,12 @@ def pages(runs: list[Run], audience: Audience) -> list[str]:
 
 def test_no_secret_and_no_person_is_left_anywhere(journey, traces, hub, ben, client_of, caplog):
     caplog.set_level(logging.DEBUG)
-    with broker_recorded(traces):
+    with broker_recorded(traces), receiver_running() as receiver:
+        channel = journey.alerts(receiver)
         runs = travel(journey, hub.url)
+        wait_for(lambda: any(alert["rule"] == "failed" for got in receiver.documents for alert in got["alerts"]))
+        traces.add("alerts", [got.body for got in receiver.got])
+        journey.visit(client_of(journey.membership.user), "Ada", [f"alerts/channel/{channel.pk}/change/", *ALERT_PAGES])
         governed(journey, hub.url, runs[0].pk)
         audience = explained(journey, hub.url, journey.membership.user.email, ben.email)
         with tenant_scope(journey.tenant):

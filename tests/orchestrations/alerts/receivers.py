@@ -11,6 +11,8 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+HOOK = "zqhook-secret-path"
+
 
 @dataclass
 class Received:
@@ -67,7 +69,7 @@ def receiver_running() -> Iterator[Receiver]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/hooks/zqhook-secret-path")
+        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/hooks/{HOOK}")
         with _serving(server):
             yield receiver
 
