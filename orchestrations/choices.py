@@ -151,6 +151,7 @@ class RetentionKind(TextChoices):
     REJECTS = "rejects", "Rejected rows (files)"
     RUNS = "runs", "Runs with their numbers"
     DATASETS = "datasets", "Old versions of dataset files"
+    ALERTS = "alerts", "Alerts that are over, and what was sent of them"
     LINKS = "links", "Links and invitations that are over"
     ORPHANS = "orphans", "Files that belong to nothing"
     REPORTS = "reports", "Reports like this one"

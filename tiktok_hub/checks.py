@@ -124,7 +124,7 @@ def retention_check(**kwargs: Any) -> list[CheckMessage]:
     names = ("HUB_RETENTION_SPOOL_DAYS", "HUB_RETENTION_REJECTS_DAYS", "HUB_RETENTION_RUNS_DAYS")
     found: list[CheckMessage] = [
         Error(f"{name} is negative.", hint="It is a number of days; 0 deletes in the first night.", id="hub.E020")
-        for name in (*names, "HUB_RETENTION_LINKS_DAYS")
+        for name in (*names, "HUB_RETENTION_LINKS_DAYS", "HUB_RETENTION_ALERTS_DAYS")
         if getattr(settings, name) < 0
     ]
     for shorter, longer in pairwise(names):

@@ -146,7 +146,6 @@ CELERY_BEAT_SCHEDULE = {
     "alerts-look": {"task": "alerts_look", "schedule": timedelta(seconds=HUB_ALERT_SECONDS)},
     "audit-seal": {"task": "audit_seal", "schedule": timedelta(hours=1)},
     "credentials-check": {"task": "credentials_check", "schedule": timedelta(days=1)},
-    "alerts-purge": {"task": "alerts_purge", "schedule": crontab(minute="50", hour=str(HUB_RETENTION_HOUR % 24))},
     "retention": {"task": "retention", "schedule": crontab(minute="20", hour=str(HUB_RETENTION_HOUR % 24))},
 }
 

@@ -96,6 +96,7 @@ def periods_shown() -> list[tuple[str, str]]:
             ("Prepared requests, old versions of datasets", settings.HUB_RETENTION_SPOOL_DAYS),
             ("Rejected rows", settings.HUB_RETENTION_REJECTS_DAYS),
             ("Runs with their numbers", settings.HUB_RETENTION_RUNS_DAYS),
+            ("Alerts that are over", settings.HUB_RETENTION_ALERTS_DAYS),
             ("Links and invitations, after they have expired", settings.HUB_RETENTION_LINKS_DAYS),
         )
     ]

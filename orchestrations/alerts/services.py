@@ -1,11 +1,13 @@
-"""Keep channels and rules, and forget what is old."""
+"""Keep channels and rules, and say what is old."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -117,17 +119,16 @@ def rule_check(rule: Rule) -> None:
         raise ValidationError({"kind": f"{of} a rule of this kind already. Change that one."})
 
 
-def alerts_purge(before: datetime) -> int:
-    """Delete deliveries, incidents and notices of the opened tenant that ended before a time; return how many rows.
+def alerts_old(before: datetime) -> "tuple[QuerySet[Any], ...]":
+    """Return deliveries, incidents and marks of the opened tenant that ended before a time, for retention.
 
-    What is open, waits or is being sent stays, and so do the marks of runs that are still held.
+    What is open, waits or is being sent is not among them, and neither are the marks of runs that are still held.
     """
     held = Run.objects.filter(status=RunStatus.HELD).values("pk")
     watch = Watch.objects.first()
     seen = min(before, watch.looked_until - timedelta(days=1)) if watch is not None else before
-    old = (
+    return (
         Delivery.objects.filter(created_at__lt=before).exclude(status__in=OPEN_DELIVERIES),
         Incident.objects.filter(closed_at__lt=before).exclude(notices__delivery=None, notices__isnull=False),
         Sighting.objects.filter(at__lt=seen).exclude(run__in=held),
     )
-    return sum(rows.delete()[0] for rows in old)

@@ -1,14 +1,9 @@
 """Celery tasks of alerts. Beat rings; what is to be done is found in the database: a lost task costs a tick."""
 
-from datetime import timedelta
-
 from celery import shared_task
-from django.conf import settings
-from django.utils import timezone
 
-from orchestrations.alerts import incidents, sending, services
+from orchestrations.alerts import incidents, sending
 from orchestrations.doorbell import task_send
-from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.tasks import TenantTask
 
 
@@ -25,19 +20,6 @@ def tenant_alerts_look(tenant_id: int) -> None:
     incidents.tenant_look()
     for channel_id in sending.channels_due():
         task_send("alert_channel_send", tenant_id, channel_id)
-
-
-@shared_task(name="alerts_purge")
-def alerts_purge() -> None:
-    """Have each tenant's old deliveries and incidents deleted, also those of tenants that want to be told no more."""
-    for tenant_id in Tenant.objects.values_list("pk", flat=True):
-        task_send("tenant_alerts_purge", tenant_id)
-
-
-@shared_task(name="tenant_alerts_purge", base=TenantTask)
-def tenant_alerts_purge(tenant_id: int) -> None:
-    """Delete what one tenant has kept long enough."""
-    services.alerts_purge(timezone.now() - timedelta(days=settings.HUB_RETENTION_ALERTS_DAYS))
 
 
 @shared_task(name="alert_channel_send", base=TenantTask)

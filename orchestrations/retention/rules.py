@@ -1,5 +1,6 @@
 """Which runs are old, and which of them are kept all the same: questions to the database, nothing is changed."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from django.conf import settings
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from orchestrations.choices import UNFINISHED_RUNS, RetentionKept, RunPurpose, RunStatus
+from orchestrations.choices import UNFINISHED_RUNS, RetentionKept, RetentionKind, RunPurpose, RunStatus
 from orchestrations.models import GroupRun, Run
 
 ENDED = Coalesce("finished_at", "created_at")
@@ -23,6 +24,7 @@ class Cutoffs:
     rejects: datetime
     runs: datetime
     links: datetime
+    alerts: datetime
 
     @classmethod
     def of(cls, now: datetime) -> "Cutoffs":
@@ -30,7 +32,18 @@ class Cutoffs:
         spool = now - timedelta(days=settings.HUB_RETENTION_SPOOL_DAYS)
         rejects = min(spool, now - timedelta(days=settings.HUB_RETENTION_REJECTS_DAYS))
         runs = min(rejects, now - timedelta(days=settings.HUB_RETENTION_RUNS_DAYS))
-        return cls(spool, rejects, runs, now - timedelta(days=settings.HUB_RETENTION_LINKS_DAYS))
+        links = now - timedelta(days=settings.HUB_RETENTION_LINKS_DAYS)
+        return cls(spool, rejects, runs, links, now - timedelta(days=settings.HUB_RETENTION_ALERTS_DAYS))
+
+
+Rows = Callable[[Cutoffs], Iterable[QuerySet[Any]]]
+#: What other apps keep for a time: kind, and the rows that are old. They are asked for in this order.
+FURTHER: list[tuple[RetentionKind, Rows]] = []
+
+
+def further_add(kind: str, rows: Rows) -> None:
+    """Let each night delete rows of another app."""
+    FURTHER.append((RetentionKind(kind), rows))
 
 
 def spool_due(cutoffs: Cutoffs) -> QuerySet[Run]:

@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from destinations.models import Credential, CredentialLink
+from orchestrations.alerts.models import Channel, Delivery
 from orchestrations.choices import RunPurpose, RunStatus
 from orchestrations.models import Audience, Batch, Dataset, GroupRun, OrchestrationGroup, RetentionReport, Run
 from orchestrations.retention import services
@@ -236,3 +237,17 @@ def test_execution_of_a_group_goes_with_its_last_run(acme, run_aged):
     assert retained(acme).deleted["runs"]["count"] == 2
     with tenant_scope(acme):
         assert list(GroupRun.objects.values_list("pk", flat=True)) == [runs[1].pk]
+
+
+def test_messages_of_alerts_go_when_they_are_old_and_not_on_their_way(acme):
+    with tenant_scope(acme):
+        channel = Channel.objects.create(tenant=acme, name="c")
+        for days, status in ((91, "sent"), (89, "sent"), (91, "waiting")):
+            then = timezone.now() - timedelta(days=days)
+            Delivery.objects.create(
+                tenant=acme, channel=channel, title=f"{days} {status}", status=status, created_at=then
+            )
+        foretold = retention_preview(tenant=acme)
+    assert retained(acme).deleted == foretold.deleted == {"alerts": {"count": 1, "bytes": 0}}
+    with tenant_scope(acme):
+        assert {each.title for each in Delivery.objects.all()} == {"89 sent", "91 waiting"}
