@@ -145,19 +145,19 @@ def orchestrations_list(request: HttpRequest) -> Any:
             tags=["orchestrations"], summary="One orchestration")  # fmt: skip
 def orchestration_show(request: HttpRequest, orchestration_id: Id) -> Any:
     """Return it."""
-    return OrchestrationOut.from_row(_found(_orchestrations(request), orchestration_id))
+    return OrchestrationOut.from_row(row_of(_orchestrations(request), orchestration_id))
 
 
 @router.post("/orchestrations/{orchestration_id}/runs", response={202: RunOut, **REFUSALS},
              tags=["runs"], summary="Start a run, a sample or a plan")  # fmt: skip
 def orchestration_run(request: HttpRequest, wanted: RunIn, orchestration_id: Id) -> Any:
     """Queue a run; ask for it again to see how it goes."""
-    row = _found(_orchestrations(request), orchestration_id)
+    row = row_of(_orchestrations(request), orchestration_id)
     run = run_start(
-        orchestration=row, membership=_member(request), trigger=RunTrigger.API, sample=wanted.sample,
+        orchestration=row, membership=member(request), trigger=RunTrigger.API, sample=wanted.sample,
         purpose=RunPurpose.PLAN if wanted.plan else RunPurpose.DELIVER,
     )  # fmt: skip
-    return Status(202, _told(request, run))
+    return Status(202, run_told(request, run))
 
 
 @router.get("/runs", response={200: list[RunOut], 401: Problem, 403: Problem, 422: Problem},
@@ -169,57 +169,60 @@ def runs_list(
     before: Id | None = None,
 ) -> Any:
     """Return up to 50 runs, the newest first; `before` a number gives the next page."""
-    rows = _runs(request)
+    rows = runs_seen(request)
     if status is not None:
         rows = rows.filter(status=status)
     if orchestration is not None:
         rows = rows.filter(orchestration=orchestration)
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    return [_told(request, row) for row in rows.order_by("-pk")[:PAGE]]
+    return [run_told(request, row) for row in rows.order_by("-pk")[:PAGE]]
 
 
 @router.get("/runs/{run_id}", response={200: RunOut, **REFUSALS}, tags=["runs"], summary="One run")
 def run_show(request: HttpRequest, run_id: Id) -> Any:
     """Return what has become of it so far."""
-    return _told(request, _found(_runs(request), run_id))
+    return run_told(request, row_of(runs_seen(request), run_id))
 
 
 @router.post("/runs/{run_id}/cancel", response={200: RunOut, **REFUSALS}, tags=["runs"], summary="End a run")
 def run_end(request: HttpRequest, run_id: Id) -> Any:
     """End it at once, or within seconds where a worker holds it."""
-    _allow(request, "orchestrations.change_run")
-    return _told(request, run_cancel(run=_found(_runs(request), run_id)))
+    allow(request, "orchestrations.change_run")
+    return run_told(request, run_cancel(run=row_of(runs_seen(request), run_id)))
 
 
 @router.post("/runs/{run_id}/retry", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Go on with a run")
 def run_again(request: HttpRequest, run_id: Id) -> Any:
     """Send what was not sent or is unknown, from the same inputs."""
-    return Status(202, _told(request, run_retry(run=_found(_runs(request), run_id), membership=_member(request))))
+    return Status(202, run_told(request, run_retry(run=row_of(runs_seen(request), run_id), membership=member(request))))
 
 
 @router.get("/runs/{run_id}/replay", response={200: dict[ReplayRows, ForecastOut], **REFUSALS},
             tags=["runs"], summary="What a replay would do")  # fmt: skip
 def run_replay_show(request: HttpRequest, run_id: Id) -> Any:
     """Return it for all, rejected and unknown rows; nothing is sent."""
-    _allow(request, RUN)
-    return {rows: forecast.told for rows, forecast in replay_forecasts(_found(_runs(request), run_id)).items()}
+    allow(request, RUN)
+    return {rows: forecast.told for rows, forecast in replay_forecasts(row_of(runs_seen(request), run_id)).items()}
 
 
 @router.post("/runs/{run_id}/replay", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Replay a run")
 def run_once_more(request: HttpRequest, wanted: ReplayIn, run_id: Id) -> Any:
     """Send rows of a run that has ended once more, as a new run with the same event ids."""
     run = run_replay(
-        run=_found(_runs(request), run_id), rows=wanted.rows, membership=_member(request), trigger=RunTrigger.API,
+        run=row_of(runs_seen(request), run_id), rows=wanted.rows, membership=member(request), trigger=RunTrigger.API,
         count_twice=wanted.count_twice,
     )  # fmt: skip
-    return Status(202, _told(request, run))
+    return Status(202, run_told(request, run))
 
 
 @router.post("/runs/{run_id}/release", response={202: RunOut, **REFUSALS}, tags=["runs"], summary="Release a held run")
 def run_let_go(request: HttpRequest, run_id: Id) -> Any:
     """Let it do what it has planned."""
-    return Status(202, _told(request, run_release(run=_found(_runs(request), run_id), membership=_member(request))))
+    return Status(
+        202,
+        run_told(request, run_release(run=row_of(runs_seen(request), run_id), membership=member(request))),
+    )
 
 
 @router.get("/runs/{run_id}/issues.csv", tags=["runs"], summary="Rows that did not arrive, as CSV",
@@ -227,23 +230,25 @@ def run_let_go(request: HttpRequest, run_id: Id) -> Any:
             response=REFUSALS)  # fmt: skip
 def run_issues(request: HttpRequest, run_id: Id) -> HttpResponseBase | HttpResponse:
     """Return rows that were rejected, refused or are unknown, warnings and duplicates; values are masked."""
-    _allow(request, "orchestrations.download_run")
-    return run_issues_response(_found(_runs(request), run_id), hidden=_member(request).restrict_pii)
+    allow(request, "orchestrations.download_run")
+    return run_issues_response(row_of(runs_seen(request), run_id), hidden=member(request).restrict_pii)
 
 
-def _member(request: HttpRequest) -> Membership:
+def member(request: HttpRequest) -> Membership:
+    """Return whose key asks."""
     return cast(TenantRequest, request).membership
 
 
-def _allow(request: HttpRequest, permission: str) -> None:
+def allow(request: HttpRequest, permission: str) -> None:
+    """Raise PermissionDenied where the person in whose name a program acts may not do something."""
     if not request.user.has_perm(permission):
         raise PermissionDenied
 
 
-def _told(request: HttpRequest, run: Run) -> dict[str, Any]:
+def run_told(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return a run as JSON, with TikTok's own words about errors for administrators only, as on its page."""
     result = run_result(run)
-    if is_admin(_member(request)):
+    if is_admin(member(request)):
         return result
     for part in (result, *(result.get("audiences") or ())):
         if part["error"]:
@@ -253,20 +258,22 @@ def _told(request: HttpRequest, run: Run) -> dict[str, Any]:
 
 def _orchestrations(request: HttpRequest) -> QuerySet[Orchestration]:
     """Return what the page of orchestrations would list."""
-    _allow(request, "orchestrations.view_orchestration")
-    rows = Orchestration.objects.filter(destination__in=destinations_usable_by(_member(request)))
+    allow(request, "orchestrations.view_orchestration")
+    rows = Orchestration.objects.filter(destination__in=destinations_usable_by(member(request)))
     found: QuerySet[Orchestration] = rows.select_related("query", "destination__tenant", "schedule", "tenant")
     return found
 
 
-def _runs(request: HttpRequest) -> QuerySet[Run]:
-    _allow(request, "orchestrations.view_run")
-    rows = Run.objects.filter(orchestration__destination__in=destinations_usable_by(_member(request)))
+def runs_seen(request: HttpRequest) -> QuerySet[Run]:
+    """Return the runs whose destination is open to the person."""
+    allow(request, "orchestrations.view_run")
+    rows = Run.objects.filter(orchestration__destination__in=destinations_usable_by(member(request)))
     found: QuerySet[Run] = rows.select_related("tenant", "orchestration__destination")
     return found
 
 
-def _found(rows: QuerySet[Any], pk: int) -> Any:
+def row_of(rows: QuerySet[Any], pk: int) -> Any:
+    """Return one of some rows; raise Http404 where it is not among them."""
     found = rows.filter(pk=pk).first()
     if found is None:
         raise Http404

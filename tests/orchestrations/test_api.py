@@ -157,7 +157,10 @@ DEEDS = [
     ("orchestrations.run_orchestration", "post", "runs/{run}/replay", {}),
     ("orchestrations.release_run", "post", "runs/{run}/release", {}),
     ("orchestrations.download_run", "get", "runs/{run}/issues.csv", {}),
+    ("orchestrations.run_orchestration", "post", "runs/{run}/skip", {}),
     ("orchestrations.change_run", "post", "runs/{run}/cancel", {}),
+    ("orchestrations.view_orchestrationgroup", "get", "groups", {}),
+    ("orchestrations.view_grouprun", "get", "group-runs", {}),
 ]
 
 

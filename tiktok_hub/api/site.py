@@ -11,6 +11,7 @@ from ninja.security import HttpBearer
 
 from destinations.api import router as destinations
 from orchestrations.api import router as orchestrations
+from orchestrations.api_groups import router as groups
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_permissions
 
@@ -34,6 +35,7 @@ api = NinjaAPI(
     docs_url=None,
 )
 api.add_router("", orchestrations)
+api.add_router("", groups)
 api.add_router("", destinations)
 
 
