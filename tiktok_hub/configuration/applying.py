@@ -13,10 +13,11 @@ from destinations.services.usage import credential_delete, destination_delete
 from orchestrations.alerts.models import Channel, Rule
 from orchestrations.alerts.services import channel_save, rule_save
 from orchestrations.datasets import dataset_delete, dataset_store
-from orchestrations.models import Dataset, Orchestration, Query
+from orchestrations.groups import group_delete, group_members_set
+from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule
 from orchestrations.queries import query_delete
 from orchestrations.removing import orchestration_delete
-from orchestrations.timetables import Wish, schedule_save
+from orchestrations.timetables import Scheduled, Wish, circles_refuse, schedule_save
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem
@@ -58,6 +59,7 @@ class Applier:
         self.plan = plan
         self.stored = stored
         self.user = user
+        self.schedules: list[tuple[Scheduled, dict[str, Any] | None]] = []
         self.writers = {
             "users": self._user,
             "credentials": self._credential,
@@ -65,6 +67,7 @@ class Applier:
             "queries": self._query,
             "destinations": self._destination,
             "orchestrations": self._orchestration,
+            "groups": self._group,
             "alert_channels": self._channel,
             "alert_rules": self._rule,
         }
@@ -83,10 +86,10 @@ class Applier:
             administrators_lock(self.tenant)
             administered = administrators().exists()
             for change in plan.difference.changes:
-                if change.removed:
-                    item_remove(change)
-                elif change.section in self.writers:
+                if not change.removed and change.section in self.writers:
                     self.writers[change.section](change, dict(plan.wanted[change.section][change.name]))
+            self._schedules_set()
+            items_remove(plan.difference.removed)
             if administered and not administrators().exists():
                 raise ConfigurationInvalidError([Problem(plan.document.tenant.place, "users", LAST)])
             self._columns_refresh()
@@ -156,8 +159,29 @@ class Applier:
         row = row or Orchestration(tenant=self.tenant, name=change.name)
         _store(row, fields)
         if change.touches("schedule"):
-            wish = Wish(**schedule) if schedule is not None else None
-            schedule_save(orchestration=row, wish=wish, user=self.user or self._somebody())
+            self.schedules.append((row, schedule))
+
+    def _group(self, change: Change, fields: dict[str, Any]) -> None:
+        row = OrchestrationGroup.objects.filter(name=change.name).first()
+        row = row or OrchestrationGroup(tenant=self.tenant, name=change.name)
+        schedule, members = fields.pop("schedule"), fields.pop("members")
+        _store(row, fields)
+        known = {each.name: each for each in Orchestration.objects.filter(name__in=members)}
+        group_members_set(group=row, members=[known[name] for name in members], circles=True)
+        if change.touches("schedule"):
+            self.schedules.append((row, schedule))
+
+    def _schedules_set(self) -> None:
+        """Set schedules when all that they start and follow is there, and see that nothing starts itself."""
+        for row, schedule in self.schedules:
+            wish = None
+            if schedule is not None:
+                name = schedule.get("after")
+                after = {"after": Orchestration.objects.get(name=name)} if name else {}
+                wish = Wish(**{**schedule, **after})
+            schedule_save(orchestration=row, wish=wish, user=self.user or self._somebody(), circles=True)
+        if self.plan.difference.touches("orchestrations", "groups"):
+            circles_refuse()
 
     def _channel(self, change: Change, fields: dict[str, Any]) -> None:
         row = Channel.objects.filter(name=change.name).first() or Channel(tenant=self.tenant, name=change.name)
@@ -188,9 +212,20 @@ class Applier:
                 row.save(update_fields=["columns"])
 
 
+def items_remove(changes: Iterable[Change]) -> None:
+    """Delete what changes say to remove; what follows another goes together with it, in whichever order."""
+    gone = list(changes)
+    names = [change.name for change in gone if change.section == "orchestrations"]
+    Schedule.objects.filter(orchestration__name__in=names).delete()
+    for change in gone:
+        item_remove(change)
+
+
 def item_remove(change: Change) -> None:
     """Delete what a change says to remove from the opened tenant, as its own pages would: never what is in use."""
-    if change.section == "orchestrations":
+    if change.section == "groups":
+        group_delete(group=OrchestrationGroup.objects.get(name=change.name))
+    elif change.section == "orchestrations":
         orchestration_delete(orchestration=Orchestration.objects.get(name=change.name))
     elif change.section == "destinations":
         destination_delete(destination=Destination.objects.get(name=change.name))
@@ -202,7 +237,7 @@ def item_remove(change: Change) -> None:
         query_delete(query=Query.objects.get(name=change.name))
 
 
-def _store(row: Query | Destination | Orchestration, fields: dict[str, Any]) -> None:
+def _store(row: Query | Destination | Orchestration | OrchestrationGroup, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         setattr(row, name, value)
     row.save()

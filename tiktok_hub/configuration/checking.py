@@ -13,7 +13,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils import timezone
 
 from destinations import specs
 from destinations.models import Credential, Destination
@@ -21,16 +20,15 @@ from destinations.specs.base import SettingRequired, SettingsError, Spec
 from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import QueryStatus
 from orchestrations.datasets import Staged
-from orchestrations.models import Dataset, Orchestration, Query
-from orchestrations.schedules import ScheduleError
+from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query
 from orchestrations.spool import workdir
-from orchestrations.timetables import Wish
 from tiktok_hub.configuration.alerts import channel_read, rule_read
 from tiktok_hub.configuration.audiences import audience_conflicts, following_read
 from tiktok_hub.configuration.differ import Difference, difference
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem, did_you_mean
 from tiktok_hub.configuration.reading import Document, Item, documents_read
 from tiktok_hub.configuration.schema import BY_NAME, SECTIONS, Kind
+from tiktok_hub.configuration.starting import schedule_read, starting_problems
 from tiktok_hub.configuration.state import Items, settings_hidden, settings_revealed, tenant_state
 from tiktok_hub.configuration.tables import (
     Columns,
@@ -52,6 +50,7 @@ MODELS: dict[str, type[models.Model]] = {
     "queries": Query,
     "destinations": Destination,
     "orchestrations": Orchestration,
+    "groups": OrchestrationGroup,
     "alert_channels": Channel,
     "alert_rules": Rule,
 }
@@ -146,6 +145,8 @@ class Checker:
                     plan.wanted[section.name][item.name] = self._fields(item)
                     item.is_whole = len(self.problems) == before
         self.problems += audience_conflicts(self._items("orchestrations"), plan.names("orchestrations"), plan.fields)
+        starting = [*self._items("orchestrations"), *self._items("groups")]
+        self.problems += starting_problems(starting, plan.names, plan.fields)
         plan.difference = difference(plan.present, plan.wanted)
         if plan.difference:
             with tenant_scope(plan.tenant) if plan.tenant else nullcontext():
@@ -162,6 +163,7 @@ class Checker:
             "queries": self._query,
             "destinations": self._destination,
             "orchestrations": self._orchestration,
+            "groups": self._group,
             "alert_channels": self._channel,
             "alert_rules": self._rule,
         }[item.section.name]
@@ -290,25 +292,17 @@ class Checker:
         orchestrations, channels = self.plan_.names("orchestrations"), self.plan_.names("alert_channels")
         return rule_read(item, orchestrations, channels, self.problems)
 
+    def _group(self, item: Item) -> dict[str, Any]:
+        """Complete the schedule; what its members are is asked when all orchestrations are known."""
+        fields = _without(item, "name")
+        if fields["schedule"] is not None:
+            fields["schedule"] = self._schedule(item, fields["schedule"])
+        return fields
+
     def _schedule(self, item: Item, values: dict[str, Any]) -> dict[str, Any] | None:
         """Check that there is a rule; the time zone is the tenant's where the file names none."""
         tenant = self.plan_.fields("tenant", self.plan_.slug) or {}
-        found = {**values, "time_zone": values.get("time_zone") or tenant.get("time_zone") or "UTC"}
-        if ("cron" in values) == ("every_minutes" in values):
-            self._say(item, "schedule", "Give either “cron” or “every_minutes”.")
-            return None
-        if "cron" in values:
-            found["cron"] = " ".join(values["cron"].split())
-        elif re.fullmatch(r"[0-9]{1,9}", values["every_minutes"]):
-            found["every_minutes"] = int(values["every_minutes"])
-        else:
-            self._say(item, "schedule.every_minutes", "This must be a whole number of minutes.")
-            return None
-        try:
-            Wish(**found).rule(timezone.now())
-        except ScheduleError as error:
-            self._say(item, f"schedule.{error.field}", str(error))
-        return found
+        return schedule_read(item, values, tenant.get("time_zone") or "UTC", self.problems)
 
     def _settings(self, item: Item, spec: Spec, values: dict[str, Any], stage: str) -> dict[str, Any]:
         """Let the plugin clean settings; each of its sentences is told where the setting stands."""

@@ -86,6 +86,10 @@ class Difference:
         """Return the items that are to be removed."""
         return [change for change in self.changes if change.removed]
 
+    def touches(self, *sections: str) -> bool:
+        """Say whether anything of these sections changes."""
+        return any(change.section in sections for change in self.changes)
+
     def change(self, section: str, name: str) -> Change | None:
         """Return the change of one item, None where it stays as it is."""
         return next((each for each in self.changes if (each.section, each.name) == (section, name)), None)

@@ -12,7 +12,16 @@ from typing import Any
 from destinations import specs
 from destinations.choices import CredentialType
 from orchestrations.alerts.choices import EVERY, ChannelKind
-from orchestrations.choices import AudienceDeleted, MissedRuns, QueryStatus, ScheduleOverlap, SyncMode
+from orchestrations.choices import (
+    AfterEnds,
+    AudienceDeleted,
+    GroupFailure,
+    GroupOrder,
+    MissedRuns,
+    QueryStatus,
+    ScheduleOverlap,
+    SyncMode,
+)
 from tiktok_hub.tenancy.choices import Option, Policy
 
 
@@ -77,10 +86,12 @@ DESCRIPTION = Key("description", default="")
 ENABLED = Key("enabled", Kind.BOOLEAN, default=True)
 SETTINGS = Key("settings", Kind.SETTINGS, default={})
 
-# Without `cron` and `every_minutes` there is nothing to run by; which of the two, and the rest, is for `checking`.
+# Without `cron`, `every_minutes` or `after` there is nothing to run by; which of them, and the rest, is for `checking`.
 SCHEDULE = Key("schedule", Kind.MAPPING, default=None, keys=(
     Key("cron"),
     Key("every_minutes"),
+    Key("after"),
+    Key("ends", Kind.WORD, words=lambda: list(AfterEnds.values)),
     Key("time_zone"),
     Key("overlap", Kind.WORD, default=ScheduleOverlap.SKIP.value, words=lambda: list(ScheduleOverlap.values)),
     Key("missed", Kind.WORD, default=MissedRuns.ONCE.value, words=lambda: list(MissedRuns.values)),
@@ -143,6 +154,13 @@ SECTIONS = (
         Key("query", Kind.REFERENCE, required=True, section="queries"),
         Key("destination", Kind.REFERENCE, required=True, section="destinations"),
         ENABLED, SETTINGS, SYNC_MODE, GUARD, SCHEDULE,
+    )),
+    Section("groups", "group", (
+        NAME, DESCRIPTION,
+        Key("members", Kind.NAMES, default=[]),
+        Key("order", Kind.WORD, default=GroupOrder.SEQUENCE.value, words=lambda: list(GroupOrder.values)),
+        Key("on_failure", Kind.WORD, default=GroupFailure.STOP.value, words=lambda: list(GroupFailure.values)),
+        ENABLED, SCHEDULE,
     )),
     Section("alert_channels", "alert channel", (
         NAME,

@@ -6,7 +6,8 @@ from destinations.models import Credential, Destination
 from destinations.specs.base import SettingsError, Spec
 from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import ScheduleKind, SyncMode
-from orchestrations.models import Dataset, Orchestration, Query, Schedule
+from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule
+from orchestrations.timetables import members_of
 from tiktok_hub.crypto import Secret, SecretUnreadableError
 from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, Tenant
@@ -37,8 +38,9 @@ def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
             "destinations": {row.name: _destination(row) for row in Destination.objects.select_related("credential")},
             "orchestrations": {
                 row.name: _orchestration(row)
-                for row in Orchestration.objects.select_related("query", "destination", "schedule")
+                for row in Orchestration.objects.select_related("query", "destination", "schedule__after")
             },
+            "groups": {row.name: _group(row) for row in OrchestrationGroup.objects.select_related("schedule__after")},
             "alert_channels": {row.name: _channel(row) for row in Channel.objects.all()},
             "alert_rules": {
                 rule_name(row): _rule(row)
@@ -124,6 +126,15 @@ def _orchestration(row: Orchestration) -> dict[str, Any]:
     }
 
 
+def _group(row: OrchestrationGroup) -> dict[str, Any]:
+    names = ("description", "order", "on_failure", "enabled")
+    plain = {name: getattr(row, name) for name in names}
+    return {
+        **plain, "members": [each.name for each in members_of(row)],
+        "schedule": _schedule(getattr(row, "schedule", None)),
+    }  # fmt: skip
+
+
 def _following(row: Orchestration) -> dict[str, Any]:
     """Describe how the audience follows the query; nothing where there is none."""
     if not row.destination.spec.keeps_audience:
@@ -136,7 +147,11 @@ def _schedule(row: Schedule | None) -> dict[str, Any] | None:
     """Describe when it runs by itself; from when an interval counts is this installation's own."""
     if row is None:
         return None
-    when = {"cron": row.cron} if row.kind == ScheduleKind.CRON else {"every_minutes": row.every_minutes}
+    when: dict[str, Any] = {"every_minutes": row.every_minutes}
+    if row.kind == ScheduleKind.CRON:
+        when = {"cron": row.cron}
+    elif row.kind == ScheduleKind.AFTER:
+        when = {"after": str(row.after), "ends": row.ends}
     names = ("time_zone", "overlap", "missed", "enabled")
     return {**when, **{name: getattr(row, name) for name in names}}
 

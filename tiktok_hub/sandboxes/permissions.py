@@ -19,8 +19,9 @@ MODELS = {
     "datasets": "orchestrations.{}_dataset",
     "queries": "orchestrations.{}_query",
     "orchestrations": "orchestrations.{}_orchestration",
+    "groups": "orchestrations.{}_orchestrationgroup",
 }
-SENT = {"queries", "orchestrations"}
+SENT = {"queries", "orchestrations", "groups"}
 VERBS = {"added": "add", "changed": "change", "removed": "delete"}
 
 

@@ -152,10 +152,11 @@ def _target(comparison: Comparison, changing: set[tuple[str, str]], removing: se
 def _affected(target: Snapshot, changing: set[tuple[str, str]]) -> Snapshot:
     """Return the items of the target to be checked: what changes, and what depends on that."""
     found: Snapshot = {section: {} for section in target}
-    for section in ("tenant", "credentials", "datasets", "queries", "destinations", "orchestrations"):
+    for section in ("tenant", "credentials", "datasets", "queries", "destinations", "orchestrations", "groups"):
         for name, fields in target[section].items():
             uses = [(f"{key}s", fields.get(key)) for key in ("credential", "destination")]
             uses.append(("queries", fields.get("query")))
+            uses += [("orchestrations", member) for member in fields.get("members", ())]
             if (section, name) in changing or any(value in found.get(kind, {}) for kind, value in uses):
                 found[section][name] = fields
     return found
@@ -204,11 +205,26 @@ def _removal_hindrances(
     if change.section == "orchestrations":
         if change.name in busy:
             yield change, "A run of it is not finished yet in production. Wait for it, or cancel it."
+        yield from _starting_hindrances(plan, change, gone)
+        return
+    if change.section == "groups":
         return
     for name in dict.fromkeys(plan.names(section)):
         fields: dict[str, Any] = plan.fields(section, name) or {}
         if (section, name) not in gone and fields.get(key) == change.name:
             yield change, f"It cannot be removed: “{name}” uses it in production."
+
+
+def _starting_hindrances(
+    plan: Plan, change: Change, gone: set[tuple[str, str]]
+) -> Iterator[tuple[Change, str]]:  # fmt: skip
+    """See that no group of production runs an orchestration that would be removed, and that nothing follows it."""
+    for section in ("orchestrations", "groups"):
+        for name in dict.fromkeys(plan.names(section)):
+            fields: dict[str, Any] = plan.fields(section, name) or {}
+            follows = (fields.get("schedule") or {}).get("after") == change.name
+            if (section, name) not in gone and (follows or change.name in fields.get("members", ())):
+                yield change, f"It cannot be removed: “{name}” {'follows' if follows else 'runs'} it in production."
 
 
 def _problem(label: str, change: Change, sentence: str) -> Problem:
