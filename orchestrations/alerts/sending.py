@@ -16,6 +16,7 @@ from orchestrations.alerts.carriers import Outcome, message_carry
 from orchestrations.alerts.choices import OPEN_DELIVERIES, DeliveryStatus
 from orchestrations.alerts.gathering import counted, message_make, message_test
 from orchestrations.alerts.models import Channel, Delivery, Notice, Rule
+from tiktok_hub.metrics import count, families
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import hub_scope
 
@@ -76,6 +77,8 @@ def outcome_keep(delivery: Delivery, outcome: Outcome) -> None:
         )  # fmt: skip
         if written:
             _channel_note(delivery.channel_id, outcome, now)
+    if written:
+        count(families.ALERTS, 1, delivery.channel.kind, status)
 
 
 def _channel_note(channel_id: int, outcome: Outcome, now: datetime) -> None:

@@ -50,8 +50,9 @@ RUN_SECONDS = Histogram(
     ("plugin", "status"),
     (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0),
 )
+ALERTS = Counter("hub_alert_messages", "Tries to send a message of alerts, by what came of it.", ("kind", "outcome"))
 
 FAMILIES: tuple[Counter | Histogram, ...] = (
     *(ROWS, REQUESTS, REQUEST_SECONDS, THROTTLES),
-    *(WAITS, WAIT_SECONDS, REFUSALS, RUN_SECONDS),
+    *(WAITS, WAIT_SECONDS, REFUSALS, RUN_SECONDS, ALERTS),
 )
