@@ -20,6 +20,7 @@ from orchestrations.alerts.forms import ChannelForm, RuleForm
 from orchestrations.alerts.models import Channel, Delivery, Incident, Rule
 from orchestrations.alerts.sending import channel_test
 from orchestrations.alerts.services import channel_rotate, channel_save, rule_save
+from orchestrations.groups import groups_visible_to
 from tiktok_hub.admin import shown
 from tiktok_hub.mail import mail_possible
 from tiktok_hub.shell import tenant_site
@@ -264,8 +265,8 @@ class IncidentAdmin(SeenAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Incident]:
         """Leave out those of orchestrations that are not open to this person."""
-        found = super().get_queryset(request).filter(_open_here(request))
-        return found.select_related("rule")  # type: ignore[no-any-return]
+        groups = Q(group=None) | Q(group__in=groups_visible_to(member(request)).values("pk"))
+        return super().get_queryset(request).filter(_open_here(request), groups).select_related("rule")  # type: ignore[no-any-return]
 
     @shown("State", label={"open": "danger", "over": "success"})
     def state_now(self, incident: Incident) -> str:

@@ -9,7 +9,7 @@ import traceback
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from orchestrations.alerts.choices import Telling
@@ -20,10 +20,11 @@ from orchestrations.alerts.watching import (
     Rules,
     audience_findings,
     credential_findings,
+    group_findings,
     run_findings,
 )
 from orchestrations.choices import RunStatus
-from orchestrations.models import Run
+from orchestrations.models import GroupRun, Run
 from tiktok_hub.tenancy.scope import current_tenant
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 #: A run may be committed this long after the time of its end, and be found in spite of others that came later.
 OVERLAP = timedelta(minutes=5)
 PIECE = 200  # runs of one transaction
+
+AnyRun = Run | GroupRun
 
 
 def tenant_look(now: datetime | None = None) -> int:
@@ -52,7 +55,7 @@ def _look_piece(now: datetime) -> int:
     Watch.objects.get_or_create(tenant=current_tenant(), defaults={"looked_until": rules.since})
     watch = Watch.objects.select_for_update().get()
     earliest = max(watch.looked_until, rules.since) - OVERLAP
-    found = _runs_ended(earliest) + _runs_held()
+    found = [*_runs_ended(earliest), *_runs_held(), *_group_runs_ended(earliest)]
     piece = sorted(found, key=lambda pair: (pair[1], pair[0].pk))[:PIECE]
     for run, at in piece:
         _look_at(run, at, rules)
@@ -63,33 +66,41 @@ def _look_piece(now: datetime) -> int:
     return len(piece)
 
 
-def _runs_ended(earliest: datetime) -> list[tuple[Run, datetime]]:
-    ended = Run.objects.filter(finished_at__gte=earliest, status__in=ENDED)
-    rows = _unseen(ended, "finished_at").order_by("finished_at", "pk")[:PIECE]
+def _runs_ended(earliest: datetime) -> list[tuple[AnyRun, datetime]]:
+    ended = Run.objects.filter(_unseen("finished_at"), finished_at__gte=earliest, status__in=ENDED)
+    rows = ended.select_related("orchestration").order_by("finished_at", "pk")[:PIECE]
     return [(run, run.finished_at) for run in rows if run.finished_at]
 
 
-def _runs_held() -> list[tuple[Run, datetime]]:
-    rows = _unseen(Run.objects.filter(status=RunStatus.HELD), "prepared_at").order_by("prepared_at", "pk")[:PIECE]
+def _runs_held() -> list[tuple[AnyRun, datetime]]:
+    held = Run.objects.filter(_unseen("prepared_at"), status=RunStatus.HELD)
+    rows = held.select_related("orchestration").order_by("prepared_at", "pk")[:PIECE]
     return [(run, run.prepared_at) for run in rows if run.prepared_at]
 
 
-def _unseen(runs: QuerySet[Run], at: str) -> QuerySet[Run]:
-    seen = Sighting.objects.filter(run=OuterRef("pk"), at=OuterRef(at))
-    return runs.filter(~Exists(seen)).select_related("orchestration")
+def _group_runs_ended(earliest: datetime) -> list[tuple[AnyRun, datetime]]:
+    ended = GroupRun.objects.filter(_unseen("finished_at", group=True), finished_at__gte=earliest)
+    rows = ended.select_related("group").order_by("finished_at", "pk")[:PIECE]
+    return [(run, run.finished_at) for run in rows if run.finished_at]
 
 
-def _look_at(run: Run, at: datetime, rules: Rules) -> None:
+def _unseen(at: str, *, group: bool = False) -> Q:
+    """Return the condition that a run was not looked at as it is now."""
+    return Q(~Exists(Sighting.objects.filter(run=OuterRef("pk"), group=group, at=OuterRef(at))))
+
+
+def _look_at(run: AnyRun, at: datetime, rules: Rules) -> None:
     """Keep what a run says; one that cannot be judged is logged and passed over, so that the others are told."""
-    Sighting.objects.create(tenant_id=run.tenant_id, run=run.pk, at=at)
+    Sighting.objects.create(tenant_id=run.tenant_id, run=run.pk, group=isinstance(run, GroupRun), at=at)
     try:
         with transaction.atomic():
-            for finding in run_findings(run, at, rules):
+            said = group_findings(run, at, rules) if isinstance(run, GroupRun) else run_findings(run, at, rules)
+            for finding in said:
                 finding_keep(finding)
     except Exception as error:
         # The error's own text may quote a value: the log gets its class and the way through the code.
         way = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("run %s could not be judged: %s\n%s", run.pk, type(error).__name__, way)
+        logger.error("%s %s could not be judged: %s\n%s", run._meta.verbose_name, run.pk, type(error).__name__, way)
 
 
 def finding_keep(finding: Finding) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from destinations.models import Credential
 from orchestrations.alerts.choices import EVERY, OPEN_DELIVERIES, ChannelKind, DeliveryStatus, RuleKind, Telling
-from orchestrations.models import Audience, Orchestration
+from orchestrations.models import Audience, Orchestration, OrchestrationGroup
 from tiktok_hub.crypto import SecretField, SecretUnreadableError
 from tiktok_hub.tenancy.models import TenantModel
 
@@ -113,8 +113,8 @@ class RuleChannel(TenantModel):
 
 
 class Incident(TenantModel):
-    """A trouble that lasts: opened by a rule about an orchestration, a credential or an audience, closed when it is
-    well again.
+    """A trouble that lasts: opened by a rule about an orchestration, a group, a credential or an audience, closed when
+    it is well again.
 
     `subject` names the thing, so that one incident of a rule is open about it at a time; `count` is how often the
     trouble was met, last at `last_at`, and `state` tells a trouble of another kind apart (expiring, expired).
@@ -123,6 +123,7 @@ class Incident(TenantModel):
     rule = models.ForeignKey(Rule, models.CASCADE, related_name="incidents")
     subject = models.CharField(max_length=60)
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, null=True, related_name="+")
+    group = models.ForeignKey(OrchestrationGroup, models.CASCADE, null=True, related_name="+")
     credential = models.ForeignKey(Credential, models.CASCADE, null=True, related_name="+")
     audience = models.ForeignKey(Audience, models.CASCADE, null=True, related_name="+")
     state = models.CharField(max_length=30, blank=True)
@@ -225,19 +226,26 @@ class Watch(TenantModel):
 
 
 class Sighting(TenantModel):
-    """That a run was looked at when it had ended, or was held, at `at`; a retry ends a run again at another time."""
+    """That a run was looked at when it had ended, or was held, at `at`; a retry ends a run again at another time.
+
+    With `group` it is a run of a group.
+    """
 
     run = models.BigIntegerField()
+    group = models.BooleanField(default=False)
     at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "at"], name="sighting_once")]
+        constraints = [models.UniqueConstraint(fields=["run", "group", "at"], name="sighting_once")]
 
     def __str__(self) -> str:
         return f"Run {self.run} at {self.at}"
 
 
-def subject_fields(thing: Orchestration | Credential | Audience) -> dict[str, Any]:
+Thing = Orchestration | OrchestrationGroup | Credential | Audience
+
+
+def subject_fields(thing: Thing) -> dict[str, Any]:
     """Return the fields by which an incident points to what it is about."""
-    name = str(thing._meta.model_name)
+    name = "group" if isinstance(thing, OrchestrationGroup) else str(thing._meta.model_name)
     return {"subject": f"{name} {thing.pk}", name: thing}

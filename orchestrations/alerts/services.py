@@ -130,5 +130,5 @@ def alerts_old(before: datetime) -> "tuple[QuerySet[Any], ...]":
     return (
         Delivery.objects.filter(created_at__lt=before).exclude(status__in=OPEN_DELIVERIES),
         Incident.objects.filter(closed_at__lt=before).exclude(notices__delivery=None, notices__isnull=False),
-        Sighting.objects.filter(at__lt=seen).exclude(run__in=held),
+        Sighting.objects.filter(at__lt=seen).exclude(run__in=held, group=False),
     )

@@ -18,9 +18,9 @@ from destinations.choices import CredentialStatus
 from destinations.models import Credential
 from orchestrations.alerts import words
 from orchestrations.alerts.choices import RuleKind
-from orchestrations.alerts.models import Incident, Rule
+from orchestrations.alerts.models import Incident, Rule, Thing
 from orchestrations.choices import AudienceStatus, RunPurpose, RunStatus
-from orchestrations.models import Audience, Orchestration, Run, RunAudience, Schedule
+from orchestrations.models import Audience, GroupRun, Run, RunAudience, Schedule
 from orchestrations.refusals import GROUP_REFUSED, REFUSED, SKIPPED
 from orchestrations.telling import owners
 from tiktok_hub.mail import mail_possible
@@ -49,7 +49,7 @@ class Finding:
     """
 
     kind: RuleKind
-    thing: Orchestration | Credential | Audience
+    thing: Thing
     at: datetime
     rule: Rule | None = None
     state: str = ""
@@ -89,7 +89,8 @@ def run_findings(run: Run, at: datetime, rules: Rules) -> Iterator[Finding]:
         yield from _wrong(RuleKind.HELD, run, at, rules, words.run_held(run), facts)
     elif run.error.get("resolution") in {REFUSED, SKIPPED, GROUP_REFUSED}:
         for finding in _wrong(RuleKind.NOT_STARTED, run, at, rules, words.run_not_started(run), facts):
-            yield replace(finding, known=_owners(run))
+            schedule = Schedule.objects.filter(orchestration=run.orchestration_id).first()
+            yield replace(finding, known=_owners(run, schedule))
     elif run.status == RunStatus.FAILED:
         yield from _wrong(RuleKind.FAILED, run, at, rules, words.run_failed(run), facts)
     elif run.status in SUCCEEDED and run.skipped_at is None and not run.replay_rows:
@@ -106,9 +107,20 @@ def _wrong(
         yield Finding(kind, run.orchestration, at, rule, said=said, facts=facts)
 
 
-def _owners(run: Run) -> frozenset[str]:
+def group_findings(run: GroupRun, at: datetime, rules: Rules) -> Iterator[Finding]:
+    """Yield what a group's run that was due says about its group: the runs of its members speak for themselves."""
+    facts = {"group": {"id": run.group_id, "name": run.group.name}}
+    if run.error.get("resolution") in {REFUSED, SKIPPED}:
+        if rule := rules.of(RuleKind.NOT_STARTED, None, at):
+            schedule = Schedule.objects.filter(group=run.group_id).first()
+            said, known = words.group_not_started(run), _owners(run, schedule)
+            yield Finding(RuleKind.NOT_STARTED, run.group, at, rule, said=said, facts=facts, known=known)
+    elif run.status in SUCCEEDED:
+        yield Finding(RuleKind.NOT_STARTED, run.group, at, said=words.group_succeeded(run), facts=facts)
+
+
+def _owners(run: Run | GroupRun, schedule: Schedule | None) -> frozenset[str]:
     """Return who was told by e-mail that a scheduled run was refused (`orchestrations.telling`)."""
-    schedule = Schedule.objects.filter(orchestration=run.orchestration_id).first()
     if schedule is None or run.error.get("resolution") != REFUSED or not mail_possible():
         return frozenset()
     return frozenset(each.user.email for each in owners(schedule))

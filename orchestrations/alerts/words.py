@@ -6,7 +6,7 @@ from typing import Any
 from destinations.models import Credential
 from destinations.tiktok.resolutions import ResolutionKey, resolution_get
 from orchestrations.admin.audience_words import settling, standing
-from orchestrations.models import Audience, Run
+from orchestrations.models import Audience, GroupRun, Run
 from orchestrations.resolutions import resolution_of
 
 __all__ = ["Words", "settling"]
@@ -69,6 +69,17 @@ def run_succeeded(run: Run) -> Words:
     return _run(run, f"“{run.orchestration}” is well again: run {run.pk} succeeded", _numbers(run))
 
 
+def group_not_started(run: GroupRun) -> Words:
+    """Return what to say of a group's run that was due and did not start."""
+    headline = f"A run of the group “{run.group}” that was due did not start"
+    return _page("orchestrations", run, headline, _trouble(run))
+
+
+def group_succeeded(run: GroupRun) -> Words:
+    """Return what to say of a group that runs again."""
+    return _page("orchestrations", run, f"The group “{run.group}” is well again: its run {run.pk} succeeded")
+
+
 def credential_trouble(credential: Credential, *, dead: bool) -> Words:
     """Return what to say of a credential that TikTok refuses, or has not confirmed for days."""
     state = credential.get_status_display().lower() if dead else "in doubt"
@@ -95,7 +106,7 @@ def audience_well(audience: Audience) -> Words:
     return _page("orchestrations", audience, f"Audience “{audience}” is ready again")
 
 
-def _trouble(run: Run) -> str:
+def _trouble(run: Run | GroupRun) -> str:
     """Return the sentence of a run's error, and the first step of its resolution."""
     steps = resolution_of(str(run.error.get("resolution", ""))).steps
     return " ".join([str(run.error.get("sentence", "")), *(f"What to do: {step}" for step in steps[:1])]).strip()
@@ -112,7 +123,7 @@ def _run(run: Run, headline: str, *sentences: str) -> Words:
     return Words(headline[:HEADLINE_LONGEST], _joined(sentences), f"orchestrations/run/{run.pk}/change/")
 
 
-def _page(app: str, thing: Credential | Audience, headline: str, *sentences: str) -> Words:
+def _page(app: str, thing: Credential | Audience | GroupRun, headline: str, *sentences: str) -> Words:
     path = f"{app}/{thing._meta.model_name}/{thing.pk}/change/"
     return Words(headline[:HEADLINE_LONGEST], _joined(sentences), path)
 

@@ -11,7 +11,7 @@ from orchestrations.alerts.choices import RuleKind
 from orchestrations.alerts.models import Incident, Notice
 from orchestrations.alerts.services import alerts_old
 from orchestrations.choices import AudienceStatus, RunPurpose, RunStatus
-from orchestrations.models import Audience, Run, Schedule
+from orchestrations.models import Audience, GroupRun, OrchestrationGroup, Run, Schedule
 from orchestrations.refusals import GROUP_REFUSED, REFUSED, SKIPPED
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -177,6 +177,18 @@ def test_owner_who_knows_of_a_refusal_is_not_told_it_twice(world, ada, settings,
         world.run(F, error={"resolution": REFUSED})
     world.look()
     assert told(world) == said
+
+
+def test_group_that_does_not_start_is_told_until_it_succeeds(world, hook):
+    with tenant_scope(world.tenant):
+        group = OrchestrationGroup.objects.create(tenant=world.tenant, name="nightly")
+        for status, error in ((F, {"resolution": REFUSED}), (C, {"resolution": SKIPPED}), (S, {})):
+            GroupRun.objects.create(
+                tenant=world.tenant, group=group, status=status, error=error, finished_at=world.later(60),
+                order=group.order, on_failure=group.on_failure,
+            )  # fmt: skip
+    world.look()
+    assert told(world) == ["not_started trouble 1", "not_started recovery 2"]
 
 
 def test_retried_run_that_fails_again_counts_again(world, hook):
