@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from destinations.preparation.contract import ID_TYPES
-from destinations.tiktok.audience_calls import FEWEST_MEMBERS
+from destinations.tiktok.audience_calls import FEWEST_MEMBERS, MOST_AUDIENCES
 from orchestrations.admin.charts import Chart, Series, bars, lines
 from orchestrations.audiences.targets import audience_keys
 from orchestrations.choices import UNFINISHED_RUNS, RunPurpose, RunStatus
@@ -107,6 +107,19 @@ def curve(audience: Audience) -> Chart | None:
     labels = [f"{at:%b} {at.day}, {at:%H:%M}" if short else f"{at:%b} {at.day}" for at, _ in points]
     words = "People told by us and members matched at TikTok over time"
     return lines(words, "When", labels, series, stepped=True, ticks=TICKS)
+
+
+def facts(audience: Audience, targets: list[RunAudience]) -> list[tuple[str, str]]:
+    """Return what TikTok asks of audiences, and how this one stands to it; the runs are given newest first."""
+    size, ends = audience.size, audience.expires_at
+    used = next((each.used_audiences for each in targets if each.used_audiences is not None), None)
+    enough = "not read yet" if size is None else "reached" if size >= FEWEST_MEMBERS else "not reached yet"
+    return [
+        (f"An ad group needs {FEWEST_MEMBERS:,} matched members", enough),
+        ("Changes show at TikTok", "10 to 48 hours after a run"),
+        ("Dropped when not used for 12 months", f"on {ends:%-d %b %Y}" if ends else "no date read yet"),
+        (f"Of {MOST_AUDIENCES} audiences, the ad account has", "not counted yet" if used is None else f"{used}"),
+    ]
 
 
 def changes(targets: list[RunAudience]) -> Chart | None:

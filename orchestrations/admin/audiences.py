@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from destinations.models import destinations_usable_by
 from destinations.tiktok.errors import TikTokError
-from orchestrations.admin.audience_facts import changes, curve, ids_told, keepers, matched, running
+from orchestrations.admin.audience_facts import changes, curve, facts, ids_told, keepers, matched, running
 from orchestrations.admin.audience_words import settling, standing
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.explaining import explained
@@ -161,7 +161,8 @@ class AudienceAdmin(OwnPageAdmin):
         return self.page(
             request, "orchestrations/audience/page.html", title=str(audience), original=audience, audience=audience,
             standing=standing(audience, request), settling=settling(audience), ids=ids_told(audience),
-            matched=matched(audience), curve=curve(audience), changes=changes(targets), targets=targets,
+            matched=matched(audience), curve=curve(audience), changes=changes(targets),
+            facts=facts(audience, targets), targets=targets,
             keepers=keepers(audience, Orchestration.objects.filter(destination__in=open_here)),
             active=running(audience), can_change=request.user.has_perm(CHANGE),
             can_download=request.user.has_perm(DOWNLOAD), raw=is_admin(member(request)),

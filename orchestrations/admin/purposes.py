@@ -6,9 +6,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from orchestrations.admin.base import names
 from orchestrations.audiences.targets import mode_of
 from orchestrations.choices import RunPurpose, RunStatus, SyncMode
-from orchestrations.models import Orchestration, Run, Schedule
+from orchestrations.models import GroupMember, Orchestration, Run, Schedule
 
 USUAL = 10
 GOOD = (RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS)
@@ -81,10 +82,13 @@ def _accounts(orchestration: Orchestration, settings: dict[str, Any]) -> str:
 
 
 def _when(orchestration: Orchestration, schedule: Schedule | None, rests: bool) -> str:
-    if schedule is None or rests or not schedule.enabled or not orchestration.enabled:
-        return "whenever somebody starts it"
-    words = schedule.rule.words
-    return f"{words[:1].lower()}{words[1:]}"
+    """Say when it runs: by its schedule, else as a member of groups, else when somebody starts it."""
+    if schedule is not None and schedule.enabled and orchestration.enabled and not rests:
+        words = schedule.rule.words
+        return f"{words[:1].lower()}{words[1:]}"
+    groups = GroupMember.objects.filter(orchestration=orchestration, group__enabled=True).select_related("group")
+    named = names(member.group for member in groups) if orchestration.enabled else ""
+    return f"whenever {named} runs or somebody starts it" if named else "whenever somebody starts it"
 
 
 def record_of(orchestration: Orchestration) -> Record:

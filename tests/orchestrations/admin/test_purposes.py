@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from orchestrations.admin.purposes import purpose_of, record_of
 from orchestrations.choices import RunPurpose, RunStatus, SyncMode
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import GroupMember, Orchestration, OrchestrationGroup, Run
 from tests.orchestrations.audiences.made import orchestration_made
 from tests.orchestrations.conftest import order_rows
 from tiktok_hub.tenancy.models import Tenant
@@ -57,6 +57,14 @@ def test_sentence_says_how_an_audience_follows(acme, mode, said):
     orchestration.sync_mode = mode
     audience = f"the TikTok audience “members” of {ACCOUNT}"
     assert sentence(acme, orchestration).startswith(said.format(audience=audience))
+
+
+def test_sentence_names_the_group_with_which_it_runs(acme, orchestration_of):
+    orchestration = orchestration_of(acme, order_rows(1))
+    with tenant_scope(acme):
+        group = OrchestrationGroup.objects.create(tenant=acme, name="nightly")
+        GroupMember.objects.create(tenant=acme, group=group, orchestration=orchestration, position=1)
+    assert sentence(acme, orchestration).endswith(", whenever “nightly” runs or somebody starts it.")
 
 
 def test_record_tells_the_last_success_and_the_usual_rows_of_whole_runs(acme, orchestration_of):
