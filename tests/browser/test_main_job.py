@@ -1,4 +1,4 @@
-"""The main job as people do it: connect, configure, hand over, run, see it complete."""
+"""The main job as people do it, led by the first steps: connect, configure, hand over, sample, run, see it complete."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -33,10 +33,16 @@ def orders(tmp_path: Path) -> Path:
     return rows_write(tmp_path / "orders.csv", rows)
 
 
+def step(page: Page, done: int, title: str) -> None:
+    """See how far the first steps are on whatever page this is, and take the next one."""
+    steps = page.get_by_label("First steps", exact=True).first
+    expect(steps).to_contain_text(f"{done} of 6 done")
+    steps.get_by_role("link", name=title, exact=True).click()
+
+
 def credential_connect(page: Page) -> None:
     """Make a credential and authorise it at TikTok in the same browser."""
-    page.get_by_role("link", name="Credentials").click()
-    page.get_by_role("link", name="Add credential").first.click()
+    step(page, 0, "Connect a TikTok account")
     page.get_by_label("Name").fill("acme-events")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("button", name="Connect in this browser").click()
@@ -48,8 +54,7 @@ def credential_connect(page: Page) -> None:
 
 def destination_make(page: Page) -> None:
     """Make a destination for shop purchases; saving it tests the connection."""
-    page.get_by_role("link", name="Destinations").click()
-    page.get_by_role("link", name="Add destination").first.click()
+    step(page, 1, "Create a destination")
     page.get_by_role("link", name="TikTok Ads Events").click()
     page.get_by_label("Name", exact=False).first.fill("store-purchases")
     page.get_by_label("Credential").select_option(label="acme-events")
@@ -60,13 +65,11 @@ def destination_make(page: Page) -> None:
 
 def query_make(page: Page, orders: Path) -> None:
     """Upload the orders and write a query over them."""
-    page.get_by_role("link", name="Datasets").click()
-    page.get_by_role("link", name="Add dataset").first.click()
+    step(page, 2, "Upload data")
     page.locator("input[type=file]").set_input_files(orders)
     page.get_by_label("Name").fill("orders")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_role("link", name="Queries").click()
-    page.get_by_role("link", name="Add query").first.click()
+    step(page, 3, "Write a query")
     page.get_by_label("Name").fill("purchases")
     page.get_by_label("SQL").fill(SQL)
     page.get_by_label("Status").select_option("active")
@@ -77,13 +80,29 @@ def query_make(page: Page, orders: Path) -> None:
 
 def orchestration_make(page: Page) -> None:
     """Tie the query to the destination, and say which event set it fills."""
-    page.get_by_role("link", name="Orchestrations").first.click()
-    page.get_by_role("link", name="Add orchestration").first.click()
+    step(page, 4, "Send a sample")
     page.get_by_label("Name").fill("purchases-to-tiktok")
     page.get_by_label("Query").select_option(label="purchases")
     page.get_by_label("Destination").select_option(label="store-purchases")
     page.get_by_label("Event set ID").fill(EVENT_SET)
     page.get_by_role("button", name="Save", exact=True).click()
+
+
+def sample_send(page: Page) -> None:
+    """Send ten rows, and see what became of them."""
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("Succeeded with errors").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("sample of 10 rows")).to_be_visible()
+
+
+def schedule_make(page: Page) -> None:
+    """Let the orchestration run by itself."""
+    page.get_by_role("link", name="Overview").click()
+    step(page, 5, "Schedule it")
+    page.get_by_label("When it runs").select_option("interval")
+    page.get_by_label("Minutes between runs").fill("90")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_label("Schedule", exact=True)).to_contain_text("Every 90 minutes")
 
 
 def test_an_admin_connects_and_a_business_user_sends_and_sees_it_complete(
@@ -99,6 +118,9 @@ def test_an_admin_connects_and_a_business_user_sends_and_sees_it_complete(
     page = log_in("bea@acme.example")
     query_make(page, orders)
     orchestration_make(page)
+    sample_send(page)
+    schedule_make(page)
+    expect(page.get_by_label("First steps", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Run now").click()
     expect(page.get_by_text("Succeeded with errors").first).to_be_visible(timeout=30_000)
     expect(page.get_by_text("1,485").first).to_be_visible()
