@@ -7,10 +7,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from destinations.preparation.contract import DUPLICATE, REJECT, Issues
+from destinations.preparation.contract import DUPLICATE, Issues
 from orchestrations.choices import BatchStatus, ReplayRows
 from orchestrations.models import Batch
-from orchestrations.spool import ISSUES, Spool
+from orchestrations.spool import Spool
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -66,16 +66,7 @@ def _placed(table: pa.Table) -> tuple[int, Ints, Ints]:
     return table["batch"][0].as_py(), table["position"].to_numpy().astype(np.int64), table["row"].to_numpy()
 
 
-def rejects(spool: Spool) -> pa.Table:
-    """Return the rows that were rejected before sending, in ascending order, as issues."""
-    return _issues(spool, REJECT).sort_by("row")
-
-
-def duplicates(spool: Spool) -> Issues:
-    """Return the rows that were left out because another one says the same."""
-    return Issues(_issues(spool, DUPLICATE))
-
-
-def _issues(spool: Spool, level: str) -> pa.Table:
-    found = [piece.filter(pc.equal(piece["level"], level)) for piece in spool.table_read("issues")]
-    return pa.Table.from_batches(found, schema=ISSUES)
+def duplicates(spool: Spool) -> Iterator[Issues]:
+    """Yield the rows that were left out because another one says the same."""
+    for piece in spool.table_read("issues"):
+        yield Issues(pa.Table.from_batches([piece.filter(pc.equal(piece["level"], DUPLICATE))]))

@@ -12,25 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from destinations.preparation.contract import REJECT, Context, Issues, Piece, Prepared, Progress
+from destinations.preparation.contract import Context, Issues, Piece, Prepared, Progress
 from destinations.preparation.repacking import Kept
 from destinations.specs import get as spec_get
 from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.audiences.states import engine
 from orchestrations.choices import ReplayRows
-from orchestrations.choosing import Verdicts, batches_with, duplicates, rejects, rows_by_batch
+from orchestrations.choosing import Verdicts, batches_with, duplicates, rows_by_batch
 from orchestrations.datasets import engine_for
 from orchestrations.failures import FailureError
 from orchestrations.models import Run
 from orchestrations.resolutions import LocalKey
 from orchestrations.sources import Snapshot
-from orchestrations.spool import Spool, SpoolError
+from orchestrations.sources.base import literal
+from orchestrations.spool import ISSUES, Spool, SpoolError, TableWriter
 
-CHOSEN = "hub_chosen"
+REJECTED = "(FROM read_parquet({}) WHERE level = 'reject')"
+# An event that was too old for an earlier replay has no value: it was not read from its row.
+DIFFERENT = f"""SELECT count(*) FROM {REJECTED.format("$then")} AS a FULL JOIN {REJECTED.format("$now")} AS b
+    ON a.row = b.row WHERE a.row IS NULL OR b.row IS NULL OR a.field IS DISTINCT FROM b.field
+    OR a.reason IS DISTINCT FROM b.reason OR (a.value IS NOT NULL AND a.value IS DISTINCT FROM b.value)"""  # noqa: S608
 GONE = "Run {run}, of which this is a replay, was deleted, and what it had prepared with it."
+LOST = "The list of rows that run {run} has rejected is gone from storage."
 CHANGED = "The query no longer gives the rows that it gave to run {run}{how}: its rejected rows cannot be told apart."
 
 
@@ -47,23 +51,21 @@ class Replaying:
         self.cancelled = cancelled
         self.spec = spec_get(run.inputs["plugin"])
         self.spool = Spool(earlier.spool)
-        self.wanted = {
-            batch.number: np.flatnonzero(Verdicts(batch).chosen(run.replay_rows))
-            for batch in batches_with(earlier.pk, run.replay_rows)
+        self.chosen = {
+            batch.number: Verdicts(batch).chosen(run.replay_rows) for batch in batches_with(earlier.pk, run.replay_rows)
         }
-        found = rejects(self.spool)
-        self.rejected = found.slice(0, 0) if run.replay_rows == ReplayRows.UNKNOWN else found
+        self.rejected = 0 if run.replay_rows == ReplayRows.UNKNOWN else earlier.rejected
+        self.issues = work / "earlier.parquet"
         self.snapshot: Snapshot | None = None
 
     def rows(self) -> int:
         """Return how many rows are meant, and get those ready that have to be prepared again."""
-        if self.rejected.num_rows:
+        if self.rejected:
             self.snapshot = self._same_rows()
         if self.run.replay_rows == ReplayRows.ALL:
             return self.earlier.selected or 0
-        placed = ((number, positions) for number, positions, _ in rows_by_batch(self.spool) if number in self.wanted)
-        kept = sum(int(np.isin(positions, self.wanted[number]).sum()) for number, positions in placed)
-        return kept + int(self.rejected.num_rows)
+        placed = ((number, positions) for number, positions, _ in rows_by_batch(self.spool) if number in self.chosen)
+        return self.rejected + sum(int(self.chosen[number][positions].sum()) for number, positions in placed)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield what was kept, then what is prepared again; requests and progress are counted through."""
@@ -85,54 +87,54 @@ class Replaying:
             raise TypeError(f"{self.spec.key} has no replays.")
         yield from self.spec.resending.repack(self._kept(), settings=settings, context=context)
         if self.run.replay_rows == ReplayRows.ALL:
-            yield duplicates(self.spool)
+            yield from duplicates(self.spool)
         if self.snapshot is not None:
             yield from self._prepared(self.snapshot, self.run)
 
     def _kept(self) -> Iterator[Kept]:
         """Yield the events that are taken from the earlier run's requests."""
         for number, positions, rows in rows_by_batch(self.spool):
-            if len(wanted := self.wanted.get(number, ())):
-                chosen = np.isin(positions, wanted)
+            if number in self.chosen and self.chosen[number].any():
+                chosen = self.chosen[number]
+                there = chosen[positions]
                 try:
                     body = self.spool.body_read(number)
                 except SpoolError as error:
                     raise FailureError(ResolutionKey.PREPARED_DATA_LOST, str(error)) from None
-                yield Kept(body, np.asarray(wanted), positions[chosen], rows[chosen])
+                yield Kept(body, np.flatnonzero(chosen), positions[there], rows[there])
 
     def _same_rows(self) -> Snapshot:
         """Run the earlier run's query once more; raise FailureError where it does not give the same rows again."""
-        run, inputs = self.run, self.run.inputs
+        run, inputs, how = self.run, self.run.inputs, ""
         with engine_for(run.tenant, inputs["tables"], self.work, cancelled=self.cancelled) as source:
             snapshot = source.snapshot(inputs["sql"], self.work / "snapshot.parquet", sample=run.sample)
+        try:
+            self.spool.table_fetch("issues", self.issues)
+        except FileNotFoundError:
+            raise FailureError(ResolutionKey.PREPARED_DATA_LOST, LOST.format(run=self.earlier.pk)) from None
         if snapshot.rows != inputs["result_rows"]:
             how = f" ({snapshot.rows:,} instead of {inputs['result_rows']:,})"
+        if how or not self._same_rejects(snapshot):
             raise FailureError(LocalKey.REPLAY_ROWS_CHANGED, CHANGED.format(run=self.earlier.pk, how=how))
-        if not self._same_rejects(snapshot):
-            raise FailureError(LocalKey.REPLAY_ROWS_CHANGED, CHANGED.format(run=self.earlier.pk, how=""))
         return snapshot
 
     def _same_rejects(self, snapshot: Snapshot) -> bool:
-        """Say whether the earlier settings reject the same rows for the same reasons and (masked) values as then.
-
-        An event that was too old for an earlier replay has no value: it was not read from its row.
-        """
-        found = list(self._prepared(snapshot, self.earlier))
-        issues = [part.table for part in found if isinstance(part, Issues)]
-        now = pa.concat_tables([self.rejected.slice(0, 0), *issues])
-        now = now.filter(pc.equal(now["level"], REJECT)).sort_by("row")
-        if any(isinstance(part, Prepared) for part in found) or now.num_rows != self.rejected.num_rows:
-            return False
-        value = pc.if_else(pc.is_null(self.rejected["value"]), self.rejected["value"], now["value"])
-        now = now.set_column(now.column_names.index("value"), "value", value)
-        return bool(now.combine_chunks().equals(self.rejected.combine_chunks()))
+        """Say whether the earlier settings reject the same rows for the same reasons and (masked) values as then."""
+        again = TableWriter(self.work, "again", ISSUES)
+        for part in self._prepared(snapshot, self.earlier):
+            if isinstance(part, Prepared):
+                return False
+            if isinstance(part, Issues):
+                again.add(part.table)
+        with engine(self.work) as connection:
+            found = connection.execute(DIFFERENT, {"then": str(self.issues), "now": str(again.close())}).fetchone()
+        return found == (0,)
 
     def _prepared(self, snapshot: Snapshot, as_in: Run) -> Iterator[Piece]:
         """Prepare the rejected rows, with the settings and at the time of a run."""
-        whole = snapshot.relation()
-        chosen = f"(SELECT * FROM {whole} WHERE _row IN (SELECT row FROM {CHOSEN}) ORDER BY _row)"  # noqa: S608 - quoted
+        whole, rejected = snapshot.relation(), REJECTED.format(literal(str(self.issues)))
+        chosen = f"(SELECT * FROM {whole} WHERE _row IN (SELECT row FROM {rejected}) ORDER BY _row)"  # noqa: S608 - quoted
         with engine(self.work) as connection:
-            connection.register(CHOSEN, self.rejected.select(["row"]))
             yield from self.spec.prepare(
                 connection, chosen, snapshot.columns, spec=self.spec, settings=as_in.inputs["settings"],
                 context=context_of(as_in, self.work, among=whole),

@@ -164,8 +164,8 @@ def _resending(run: Run) -> Resending:
             f"The orchestration sends elsewhere than run {run.pk} did ({labels}): TikTok would not know its events "
             "again. Restart the run instead."
         )
-    missing = run.requests and not default_storage.exists(Spool(run.spool).table_path("rows"))
-    if missing or run.spool_deleted_at is not None:
+    there = all(default_storage.exists(Spool(run.spool).table_path(name)) for name in ("rows", "issues"))
+    if not there or run.spool_deleted_at is not None:
         raise ValidationError(
             f"What run {run.pk} had prepared is deleted: its time has passed, or somebody removed it from storage. "
             "Restart the run instead."

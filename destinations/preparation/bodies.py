@@ -1,6 +1,7 @@
 """Request bodies: cut from columns of JSON texts by their offsets, and taken apart again for bisection."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from destinations.preparation.contract import REJECT, Issues, Limits, Prepared, 
 from destinations.preparation.issues import issues_table
 
 SUFFIX = b"]}"
+TIME = re.compile(rb'"event_time":([0-9]+)')
 Ints = npt.NDArray[np.int64]
 
 
@@ -89,8 +91,11 @@ def body_events(body: bytes) -> int:
 
 
 def body_times(body: bytes) -> Ints:
-    """Return when each of a body's events happened, in epoch seconds."""
-    return np.array([event["event_time"] for event in orjson.loads(body)["data"]], np.int64)
+    """Return when each of a body's events happened, in epoch seconds.
+
+    Found without reading the JSON: inside a text, the quotes around a key would have backslashes before them.
+    """
+    return np.array([int(text) for text in TIME.findall(body)], np.int64)
 
 
 def body_slice(body: bytes, positions: Sequence[int]) -> bytes:

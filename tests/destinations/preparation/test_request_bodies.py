@@ -6,7 +6,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from destinations.preparation.bodies import Cutter
+from destinations.preparation.bodies import Cutter, body_times
 from destinations.preparation.contract import Context, Issues, Limits, Prepared
 from destinations.preparation.errors import NoRoomError, PreparationError, engine_errors
 from destinations.preparation.events import body_events, body_slice, prepare
@@ -107,6 +107,12 @@ def test_engine_s_error_is_told_without_a_row_s_value() -> None:
 def test_unknown_time_zone_is_told() -> None:
     with pytest.raises(PreparationError, match="Mars/Olympus"):
         prepare_rows([good_row()], time_zone="Mars/Olympus")
+
+
+def test_times_of_events_are_read_and_no_text_is_taken_for_one() -> None:
+    rows = [good_row(event_id=str(n), description='"event_time":1 \\"event_time":2,"event_time"') for n in range(3)]
+    [body] = prepare_rows(rows).bodies
+    assert body_times(body).tolist() == [event["event_time"] for event in orjson.loads(body)["data"]]
 
 
 def test_full_disk_is_told_from_other_errors_of_the_engine() -> None:
