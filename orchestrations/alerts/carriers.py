@@ -57,7 +57,8 @@ def _email(channel: Channel, document: Document) -> Carried:
     mail_hand_over(
         to=channel.addresses, subject=document["title"], text=message_text(document), message_id=document["id"]
     )
-    return True, f"The mail server took the message for {len(channel.addresses)} address(es).", None, ""
+    number = len(channel.addresses)
+    return True, f"The mail server took the message for {number} address{'es' if number > 1 else ''}.", None, ""
 
 
 @sensitive_variables()
@@ -67,7 +68,8 @@ def _slack(channel: Channel, document: Document) -> Carried:
 
 @sensitive_variables()
 def _webhook(channel: Channel, document: Document) -> Carried:
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    # Databases give keys back in an order of their own, and a repeat has to be the same byte by byte.
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     now = timezone.now()
     keys = [channel.secret.reveal()]
     if channel.secret_before_until is not None and channel.secret_before_until > now:

@@ -44,9 +44,11 @@ def channels_due(now: datetime | None = None) -> list[int]:
 
 def channel_send(channel_id: int, now: datetime | None = None) -> Delivery | None:
     """Send what is due of a channel of the opened tenant; return the delivery, None where nothing is due."""
-    delivery = _claim(channel_id, now or timezone.now())
+    now = now or timezone.now()
+    delivery = _claim(channel_id, now)
     if delivery is not None:
-        outcome_keep(delivery, message_carry(delivery.channel, delivery.body))
+        outcome = message_carry(delivery.channel, delivery.body)
+        outcome_keep(delivery, outcome, now + timedelta(seconds=outcome.seconds))
         delivery.refresh_from_db()
     return delivery
 
@@ -59,14 +61,14 @@ def channel_test(channel: Channel) -> Delivery:
         tenant=channel.tenant, channel=channel, message_id=message_id, test=True, title="Test message", body=body,
         attempts=1, due_at=timezone.now() + LEASE,
     )  # fmt: skip
-    outcome_keep(delivery, message_carry(channel, body))
+    outcome_keep(delivery, message_carry(channel, body), timezone.now())
     delivery.refresh_from_db()
     return delivery
 
 
-def outcome_keep(delivery: Delivery, outcome: Outcome) -> None:
-    """Write down how a try went, unless another worker has taken the delivery over meanwhile."""
-    now, left = timezone.now(), RETRIES[delivery.attempts - 1 :]
+def outcome_keep(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+    """Write down how a try went that ended now, unless another worker has taken the delivery over meanwhile."""
+    left = RETRIES[delivery.attempts - 1 :]
     again = not outcome.good and not delivery.test and bool(left)
     status = DeliveryStatus.SENT if outcome.good else DeliveryStatus.WAITING if again else DeliveryStatus.GIVEN_UP
     with transaction.atomic():

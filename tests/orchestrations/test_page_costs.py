@@ -24,9 +24,14 @@ MOST: dict[str, int] = {
     "destinations/destination/": 16,
     "destinations/credential/": 16,
     "audit/entry/": 16,
+    **{f"alerts/{name}/": 16 for name in ("incident", "rule", "channel", "delivery")},
 }
 """Page → queries at most, those of session, person and tenant included."""
-CLOSED = ("destinations/credential/", "audit/entry/")  # to business users
+CLOSED = (
+    "destinations/credential/",
+    "audit/entry/",
+    *(page for page in MOST if page.startswith("alerts/")),
+)  # to business users
 
 
 def asked(browser: Client, page: str, run: Run) -> int:

@@ -150,7 +150,7 @@ def test_own_rule_that_is_switched_off_silences_the_tenants(world, hook):
 
 
 def test_what_happened_before_the_rule_is_not_told(world, receiver):
-    world.now -= timedelta(minutes=2)
+    world.now -= timedelta(hours=2)
     world.run(F)
     world.channel("webhook", url=receiver.url)
     world.look()

@@ -24,7 +24,7 @@ def test_email_tells_what_happened_and_what_to_do(world, postbox, settings):
     world.channel(ChannelKind.EMAIL, addresses=["ops@acme.example", "boss@acme.example"])
     run = world.run(selected=10, events=9, rejected=1)
     (delivery,) = world.tick()
-    assert delivery.outcome == "The mail server took the message for 2 address(es)."
+    assert delivery.outcome == "The mail server took the message for 2 addresses."
     ((to, message),) = postbox.got
     text = message.get_payload(decode=True).decode()
     assert to == ["ops@acme.example", "boss@acme.example"]
