@@ -21,6 +21,7 @@ MOST: dict[str, int] = {
     "orchestrations/audience/": 16,
     "orchestrations/query/": 16,
     "orchestrations/dataset/": 16,
+    "orchestrations/retentionreport/": 16,
     "destinations/destination/": 16,
     "destinations/credential/": 16,
     "audit/entry/": 16,
@@ -30,6 +31,7 @@ MOST: dict[str, int] = {
 CLOSED = (
     "destinations/credential/",
     "audit/entry/",
+    "orchestrations/retentionreport/",
     *(page for page in MOST if page.startswith("alerts/")),
 )  # to business users
 
