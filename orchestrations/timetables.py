@@ -65,8 +65,8 @@ class Wish:
         """Return the model's fields."""
         return {
             "kind": self.kind, "cron": self.cron, "every_minutes": self.every_minutes, "after": self.after,
-            "ends": self.ends, "time_zone": self.time_zone, "overlap": self.overlap, "missed": self.missed,
-            "enabled": self.enabled,
+            "ends": self.ends if self.after else "", "time_zone": self.time_zone, "overlap": self.overlap,
+            "missed": self.missed, "enabled": self.enabled,
         }  # fmt: skip
 
 

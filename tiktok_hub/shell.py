@@ -183,7 +183,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _item("Orchestrations", "play_circle", "orchestrations.orchestration"),
-                _item("Groups", "account_tree", "orchestrations.orchestrationgroup"),
+                _groups(),
                 _runs(),
                 _item("Audiences", "groups", "orchestrations.audience"),
                 _reconciliation(),
@@ -236,6 +236,13 @@ def _runs() -> NavigationItem:
     """Return the line of runs, which is not marked on the page that has a line of its own."""
     item, other = _item("Runs", "history", "orchestrations.run"), _reconciliation()["link"]
     item["active"] = lambda request: item["link"] in request.path and other not in request.path
+    return item
+
+
+def _groups() -> NavigationItem:
+    """Return the line of groups, which is marked on the pages of their runs, too."""
+    item, runs = _item("Groups", "account_tree", "orchestrations.orchestrationgroup"), "/orchestrations/grouprun/"
+    item["active"] = lambda request: item["link"] in request.path or runs in request.path
     return item
 
 

@@ -98,6 +98,7 @@ class OrchestrationGroupForm(forms.ModelForm):  # type: ignore[type-arg]
         elif self._schedule_refused():
             self.add_error(None, NO_SCHEDULE)
         else:
+            self.instance.name = cleaned.get("name", self.instance.name)  # a circle names what would close it
             self._circle_check()
         return cleaned
 

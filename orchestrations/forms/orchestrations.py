@@ -135,6 +135,7 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         elif self._schedule_refused():
             self.add_error(None, NO_SCHEDULE)
         elif self.schedule.wish is not None:
+            self.instance.name = cleaned.get("name", self.instance.name)  # a circle names what would close it
             self._circle_check(self.schedule.wish)
         if not cleaned.get("query") or not cleaned.get("destination"):
             return cleaned

@@ -14,7 +14,6 @@ from destinations.models import destinations_usable_by
 from orchestrations.choices import AfterEnds, MissedRuns, ScheduleKind, ScheduleOverlap
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.schedules import (
-    AFTER_CLOCK,
     EXPRESSION_LONGEST,
     MINUTES_MOST,
     Rule,
@@ -69,7 +68,7 @@ class ScheduleForm(forms.Form):
     )  # fmt: skip
     after: "forms.ModelChoiceField[Orchestration]" = forms.ModelChoiceField(
         None, label="After which orchestration", required=False, empty_label="Choose an orchestration…",
-        help_text=AFTER_CLOCK, widget=UnfoldAdminSelectWidget(),
+        widget=UnfoldAdminSelectWidget(),
     )  # fmt: skip
     ends = forms.ChoiceField(
         label="When", required=False, choices=AfterEnds.choices, widget=UnfoldAdminSelectWidget(),

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='schedule',
             name='ends',
-            field=models.CharField(choices=[('succeeded', 'It succeeded without errors'), ('with_errors', 'It succeeded, also with errors'), ('any', 'It ended in any way')], default='succeeded', max_length=20),
+            field=models.CharField(choices=[('succeeded', 'It succeeded without errors'), ('with_errors', 'It succeeded, also with errors'), ('any', 'It ended in any way')], blank=True, max_length=20),
         ),
         migrations.AlterField(
             model_name='run',

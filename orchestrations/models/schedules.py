@@ -28,7 +28,7 @@ class Schedule(TenantModel):
     cron = models.CharField(max_length=EXPRESSION_LONGEST, blank=True)
     every_minutes = models.PositiveIntegerField(null=True, blank=True)
     after = models.ForeignKey(Orchestration, models.RESTRICT, null=True, blank=True, related_name="followed_by")
-    ends = models.CharField(max_length=20, choices=AfterEnds.choices, default=AfterEnds.SUCCEEDED)
+    ends = models.CharField(max_length=20, choices=AfterEnds.choices, blank=True)
     anchor = models.DateTimeField()
     time_zone = models.CharField(max_length=64, validators=[time_zone_validate])
     overlap = models.CharField(max_length=20, choices=ScheduleOverlap.choices, default=ScheduleOverlap.SKIP)

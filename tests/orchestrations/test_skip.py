@@ -59,7 +59,7 @@ def test_a_run_that_ended_badly_is_left_as_it_is(run, skip, bea, status):
     assert (left.status, left.skipped_by) == (status, bea)
     with tenant_scope(left.tenant):
         (entry,) = Entry.objects.filter(action="run.skipped")
-    assert (entry.object_id, entry.object_name) == (str(left.pk), str(left))
+        assert (entry.object_id, entry.object_name) == (str(left.pk), str(left))
 
 
 def test_a_held_run_that_is_skipped_ends_as_cancelled(run, skip, olga):

@@ -210,3 +210,9 @@ def test_skip_is_offered_to_who_may_and_takes_the_run_off_the_first_page(group, 
 def attention(browser) -> str:
     """Return what the first page says needs somebody."""
     return text(browser.get("/acme/")).partition("Recent runs")[0]
+
+
+def test_circle_names_a_group_that_is_not_saved_yet(acme, members, person):
+    after = {"schedule-kind": "after", "schedule-after": str(members[0].pk), "schedule-overlap": "skip"}
+    page = text(person("bea").post(f"{BASE}add/", typed(members[0], **after, **{"schedule-missed": "once"})))
+    assert "“nightly” → “purchases-to-tiktok” → “nightly”" in page
