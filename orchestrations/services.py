@@ -2,14 +2,16 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from destinations.models import Credential, Destination, destinations_usable_by
+from destinations.specs import get as spec_get
 from destinations.specs.base import SettingsError
 from orchestrations.access import PLAN, RELEASE, RUN, access_check
 from orchestrations.audiences.targets import (
@@ -51,6 +53,11 @@ from tiktok_hub.tenancy.models import Membership
 logger = logging.getLogger(__name__)
 
 AGAIN = (BatchStatus.UNSENT, BatchStatus.UNKNOWN)
+NOTHING = "Everything of run {run} has its verdict: there is nothing to retry."
+NOTHING_YOUNG = (
+    "The answers were lost more than 48 hours ago: where TikTok has these events, it would count them twice now. "
+    "Replay the unknown rows if they are to be sent all the same."
+)
 
 
 def settings_effective(orchestration: Orchestration) -> dict[str, Any]:
@@ -288,8 +295,9 @@ def run_cancel(*, run: Run) -> Run:
 def run_retry(*, run: Run, membership: Membership | None) -> Run:
     """Go on with a run that ended early, from the same inputs: send what was not sent or is unknown.
 
-    Unknown events leave with the same event ids, which TikTok drops if it has them. Raise ValidationError when there
-    is nothing to retry or nothing may be sent now, PermissionDenied when the destination is not open to the member.
+    Unknown events leave with the same event ids, which TikTok drops if it has them (see `batches_again`). Raise
+    ValidationError when there is nothing to retry or nothing may be sent now, PermissionDenied when the destination is
+    not open to the member.
     """
     access_check(membership, run.orchestration.destination, RUN)
     if run.status not in {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}:
@@ -306,9 +314,9 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
     _refuse_sandbox(run)
     credential = credential_usable(run.orchestration.destination)
-    batches = Batch.objects.filter(run=run, status__in=AGAIN)
+    batches = batches_again(run)
     if run.prepared_at is not None and not batches.exists():
-        raise ValidationError(f"Everything of run {run.pk} has its verdict: there is nothing to retry.")
+        raise ValidationError(NOTHING_YOUNG if run.unknown else NOTHING.format(run=run.pk))
     with transaction.atomic():
         _refuse_deleted(Run.objects.select_for_update().get(pk=run.pk))
         _refuse_overlap(run.orchestration)
@@ -362,6 +370,19 @@ def group_wake(run: Run) -> None:
     stopped = GroupRun.objects.filter(pk=group_run.pk, finished_at__isnull=False).exclude(status=RunStatus.CANCELLED)
     stopped.update(status=RunStatus.RUNNING, finished_at=None, error={})
     ring_group(run.tenant_id, group_run.pk)
+
+
+def batches_again(run: Run) -> "QuerySet[Batch]":
+    """Return the batches that a retry sends: what was not sent, and what is unknown while TikTok would know it again.
+
+    Events whose answer was lost longer ago are left to a replay, which says beforehand that they may count twice.
+    """
+    batches = Batch.objects.filter(run=run, status__in=AGAIN)
+    resending = spec_get(run.inputs["plugin"]).resending if run.inputs else None
+    if resending is None:
+        return batches
+    known = timezone.now() - timedelta(hours=resending.known_hours)
+    return batches.exclude(status=BatchStatus.UNKNOWN, sent_at__lt=known)
 
 
 def _refuse_sandbox(run: Run) -> None:

@@ -39,7 +39,7 @@ from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunPur
 from orchestrations.downloads import run_issues_response
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.retention.told import gone_sentences
-from orchestrations.services import AGAIN, run_cancel, run_release, run_retry, run_start
+from orchestrations.services import batches_again, run_cancel, run_release, run_retry, run_start
 from orchestrations.skipping import can_be_skipped, run_skip
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
@@ -243,7 +243,7 @@ class RunAdmin(ReplayPages):
         operates, plans = request.user.has_perm(RUN), request.user.has_perm(PLAN)
         ended_early = run.status in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS)
         there = run.spool_deleted_at is None
-        again = run.prepared_at is None or Batch.objects.filter(run=run, status__in=AGAIN).exists()
+        again = run.prepared_at is None or batches_again(run).exists()
         retried = run.purpose == RunPurpose.DELIVER and bool(run.inputs) and not waits_for_release(run)
         return {
             "can_cancel": request.user.has_perm(CHANGE) and run.status in UNFINISHED_RUNS and not run.cancel_requested,

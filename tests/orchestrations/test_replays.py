@@ -17,6 +17,7 @@ from orchestrations.models import Batch, Orchestration, Run
 from orchestrations.preparing import run_prepare
 from orchestrations.replays import Forecast, replay_forecasts, run_replay
 from orchestrations.results import REJECT, run_issues_csv
+from orchestrations.services import run_retry
 from orchestrations.spool import Spool
 from tests.orchestrations.conftest import ACCOUNTS, order_rows, run_through
 from tiktok_hub.audit.models import Entry
@@ -136,6 +137,19 @@ def test_after_48_hours_tiktok_would_count_twice_and_consent_is_needed(
         replay(run, ALL)
     replay(run, ALL, count_twice=True)
     assert set(times_held(held).values()) == {2}
+
+
+def test_what_was_lost_more_than_48_hours_ago_is_left_to_a_replay_that_says_so(
+    acme, ada, membership_in, orchestration_of, run_of, fault, recover, replay, days_pass
+):
+    fault(LOST)
+    run = run_of(orchestration_of(acme, order_rows(30)))
+    recover()
+    days_pass(3)
+    assert (foretold(run, UNKNOWN).may_count_twice, foretold(run, UNKNOWN).needs_consent) == (30, False)
+    with tenant_scope(acme), pytest.raises(ValidationError, match="Replay the unknown rows"):
+        run_retry(run=Run.objects.get(pk=run.pk), membership=membership_in(ada, acme))
+    assert numbers(replay(run, UNKNOWN)) == (30, 0, 30, 30)
 
 
 def test_what_a_replay_has_sent_long_ago_is_not_sent_again_unasked(
