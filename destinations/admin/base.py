@@ -12,7 +12,11 @@ from tiktok_hub.admin import PageAdmin
 
 
 class GuardedAdmin(PageAdmin):
-    """Pages of what others may use: deleting goes through a service that says who does."""
+    """Pages of what others may use: deleting goes through a service that says who does; empty lists say what to do."""
+
+    list_before_template = "destinations/empty.html"
+    empty_title = ""
+    empty_text = ""
 
     @property
     def media(self) -> Media:

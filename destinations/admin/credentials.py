@@ -48,6 +48,11 @@ class CredentialAdmin(GuardedAdmin):
     list_display = ("name", "kind", "state", "reaches", "usage", "last_check")
     list_filter = ("status", "type")
     search_fields = ("name", "description")
+    empty_title = "No TikTok account is connected yet"
+    empty_text = (
+        "A credential is what TikTok lets us in with. Add one, then authorise it at TikTok, send a link to whoever "
+        "holds the account, or paste a token."
+    )
     change_form_outer_before_template = "destinations/credential/status.html"
     change_form_outer_after_template = "destinations/credential/panels.html"
 

@@ -46,6 +46,11 @@ class DestinationAdmin(GuardedAdmin):
     list_display = ("name", "plugin_label", "credential_name", "access", "use", "connection", "last_check")
     list_filter = ("enabled", "admin_only", "pii_setting")
     list_select_related = ("credential",)
+    empty_title = "No destination yet"
+    empty_text = (
+        "A destination is where rows go: an ad account with its event set, pixel or audience, reached by a credential. "
+        "People see those that are open to them; an administrator creates them."
+    )
     search_fields = ("name", "description", "credential__name")
     change_form_outer_before_template = "destinations/destination/status.html"
 
