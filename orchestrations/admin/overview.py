@@ -38,7 +38,7 @@ class Tile:
 
 TILES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("Running now", "told", (RunStatus.QUEUED, RunStatus.RUNNING), ""),
-    ("Held, waiting for somebody", "warn", (RunStatus.HELD,), ""),
+    ("Held now", "warn", (RunStatus.HELD,), ""),
     ("Succeeded today", "good", (RunStatus.SUCCEEDED,), "today"),
     ("With errors today", "warn", (RunStatus.SUCCEEDED_WITH_ERRORS,), "today"),
     ("Failed today", "bad", (RunStatus.FAILED,), "today"),
