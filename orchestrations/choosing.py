@@ -1,18 +1,23 @@
-"""Which events and rows of a run that has ended are meant by "all", "rejected" and "unknown"."""
+"""Which events and rows of a run that has ended are sent again: by a retry, and by a replay of some of them."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from destinations.preparation.contract import DUPLICATE, Issues
+from destinations.specs import get as spec_get
 from orchestrations.choices import BatchStatus, ReplayRows
-from orchestrations.models import Batch
+from orchestrations.models import Batch, Run
 from orchestrations.spool import Spool
 
 Ints = npt.NDArray[np.int64]
+AGAIN = (BatchStatus.UNSENT, BatchStatus.UNKNOWN)
 Flags = npt.NDArray[np.bool_]
 
 
@@ -46,6 +51,19 @@ def batches_with(run_id: int, rows: str) -> Iterator[Batch]:
     elif rows == ReplayRows.UNKNOWN:
         batches = batches.filter(status=BatchStatus.UNKNOWN)
     yield from batches.iterator(chunk_size=200)
+
+
+def batches_again(run: Run) -> QuerySet[Batch]:
+    """Return the batches that a retry sends: what was not sent, and what is unknown while TikTok would know it again.
+
+    Events whose answer was lost longer ago are left to a replay, which says beforehand that they may count twice.
+    """
+    batches = Batch.objects.filter(run=run, status__in=AGAIN)
+    resending = spec_get(run.inputs["plugin"]).resending if run.inputs else None
+    if resending is None:
+        return batches
+    known = timezone.now() - timedelta(hours=resending.known_hours)
+    return batches.exclude(status=BatchStatus.UNKNOWN, sent_at__lt=known)
 
 
 def rows_by_batch(spool: Spool) -> Iterator[tuple[int, Ints, Ints]]:

@@ -2,16 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from destinations.models import Credential, Destination, destinations_usable_by
-from destinations.specs import get as spec_get
 from destinations.specs.base import SettingsError
 from orchestrations.access import PLAN, RELEASE, RUN, access_check
 from orchestrations.audiences.targets import (
@@ -32,6 +30,7 @@ from orchestrations.choices import (
     RunTrigger,
     SyncMode,
 )
+from orchestrations.choosing import batches_again
 from orchestrations.doorbell import ring, ring_group
 from orchestrations.finishing import run_finish
 from orchestrations.leases import lease_held
@@ -52,7 +51,6 @@ from tiktok_hub.tenancy.models import Membership
 
 logger = logging.getLogger(__name__)
 
-AGAIN = (BatchStatus.UNSENT, BatchStatus.UNKNOWN)
 NOTHING = "Everything of run {run} has its verdict: there is nothing to retry."
 NOTHING_YOUNG = (
     "The answers were lost more than 48 hours ago: where TikTok has these events, it would count them twice now. "
@@ -370,19 +368,6 @@ def group_wake(run: Run) -> None:
     stopped = GroupRun.objects.filter(pk=group_run.pk, finished_at__isnull=False).exclude(status=RunStatus.CANCELLED)
     stopped.update(status=RunStatus.RUNNING, finished_at=None, error={})
     ring_group(run.tenant_id, group_run.pk)
-
-
-def batches_again(run: Run) -> "QuerySet[Batch]":
-    """Return the batches that a retry sends: what was not sent, and what is unknown while TikTok would know it again.
-
-    Events whose answer was lost longer ago are left to a replay, which says beforehand that they may count twice.
-    """
-    batches = Batch.objects.filter(run=run, status__in=AGAIN)
-    resending = spec_get(run.inputs["plugin"]).resending if run.inputs else None
-    if resending is None:
-        return batches
-    known = timezone.now() - timedelta(hours=resending.known_hours)
-    return batches.exclude(status=BatchStatus.UNKNOWN, sent_at__lt=known)
 
 
 def _refuse_sandbox(run: Run) -> None:
