@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -253,8 +253,9 @@ class RuleAdmin(AlertAdmin):
 
 @admin.register(Incident, site=tenant_site)
 class IncidentAdmin(SeenAdmin):
-    """What is wrong, and what was."""
+    """What is wrong, and what was: open ones first."""
 
+    ordering = (F("closed_at").desc(nulls_first=True), "-last_at", "-pk")
     list_display = ("headline", "state_now", "times", "opened_at", "last_at", "closed_at")
     list_display_links = ("headline",)
     list_filter = (("closed_at", admin.EmptyFieldListFilter), "rule__kind")

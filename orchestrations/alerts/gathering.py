@@ -48,10 +48,9 @@ def message_text(document: Document) -> str:
     if document["test"]:
         lines += ["Nothing is wrong. Alerts will arrive like this message.", ""]
     for alert in document["alerts"][:MOST_LINES]:
-        lines += [
-            f"• {alert['headline']}{_times(alert)}",
-            *(f"  {part}" for part in (alert["text"], alert["url"]) if part),
-        ]
+        # The title of a message about one thing is its headline.
+        head = [f"• {alert['headline']}{_times(alert['event'], alert['times'])}"] if document["total"] > 1 else []
+        lines += [*head, *(f"  {part}" for part in (alert["text"], alert["url"]) if part)]
         lines.append("")
     lines += [f"{_more(document)}", ""] if _more(document) else []
     where = address(document["tenant"]["slug"], "alerts/rule/")
@@ -67,7 +66,10 @@ def message_chat(document: Document) -> str:
     for alert in document["alerts"][:MOST_LINES]:
         headline = _plain(alert["headline"])
         head = f"<{alert['url']}|{headline}>" if alert["url"] else headline
-        lines.append(f"• {head}{_times(alert)}" + (f"\n   {_plain(alert['text'])}" if alert["text"] else ""))
+        lines.append(
+            f"• {head}{_times(alert['event'], alert['times'])}"
+            + (f"\n   {_plain(alert['text'])}" if alert["text"] else "")
+        )
     lines += [_more(document)] if _more(document) else []
     return "\n".join(lines)
 
@@ -93,7 +95,8 @@ def _alert(tenant: Tenant, notice: Notice) -> Document:
 
 def _title(tenant: Tenant, notices: Sequence[Notice]) -> str:
     if len(notices) == 1:
-        return f"{tenant}: {notices[0].headline}"[:300]
+        (one,) = notices
+        return f"{tenant}: {one.headline}{_times(one.telling, one.number)}"[:300]
     return f"{tenant}: {counted(_counts(notices))}"[:300]
 
 
@@ -112,8 +115,8 @@ def _counts(notices: Sequence[Notice]) -> dict[str, int]:
     return dict(Counter(each.incident.rule.kind if each.telling != well else str(well) for each in notices))
 
 
-def _times(alert: Document) -> str:
-    return f" (time {alert['times']:,})" if alert["event"] == Telling.REMINDER else ""
+def _times(telling: str, number: int) -> str:
+    return f" (time {number:,})" if telling == Telling.REMINDER else ""
 
 
 def _more(document: Document) -> str:

@@ -32,6 +32,7 @@ def test_email_tells_what_happened_and_what_to_do(world, postbox, settings):
     assert f"Run {run.pk} of “purchases” failed" in text
     assert "TikTok refuses the token. What to do: Open the credential and choose Reauthorize" in text
     assert "10 rows selected, 1 rejected; 0 of 9 accepted by TikTok, 0 refused." in text
+    assert text.count("failed") == 1
     assert f"https://hub.example/acme/orchestrations/run/{run.pk}/change/" in text
 
 
