@@ -368,7 +368,7 @@ def test_many_workers_at_once_start_each_member_once(start):
 ENDS = st.lists(st.sampled_from([DONE, PARTLY, FAILED, HELD, "look", "look"]), max_size=8)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(choices=st.sampled_from(list(product(["sequence", "parallel"], ["stop", "go_on"]))), deeds=ENDS)
 def test_whatever_happens_in_between_each_member_runs_at_most_once_and_in_order(group, start, choices, deeds):
     group_run = start(order=choices[0], on_failure=choices[1])
