@@ -122,7 +122,7 @@ def test_within_48_hours_tiktok_drops_what_it_has(acme, orchestration_of, run_of
     run = run_of(orchestration_of(acme, order_rows(30)))
     assert (foretold(run, ALL).drops, foretold(run, ALL).needs_consent) == (30, False)
     again = replay(run, ALL)
-    assert (numbers(again), again.replay_of, again.replay_rows) == ((30, 0, 30, 30), run, ALL)
+    assert (numbers(again), again.replay_of_id, again.replay_rows) == ((30, 0, 30, 30), run.pk, ALL)
     seen = held(ACME_SET)
     assert {(row["received"], row["held"]) for row in seen.values()} == {(2, 1)}
 
