@@ -90,7 +90,7 @@ def test_a_token_is_handed_over_under_a_strict_policy(live_server, page, refusal
 
 def pages(everything: dict[type, object]) -> Iterator[str]:
     """Yield the addresses of each model's list, form and object."""
-    yield "/acme/"
+    yield from ("/acme/", "/acme/orchestrations/run/reconciliation/")
     for model in tenant_site._registry:
         base = f"/acme/{model._meta.app_label}/{model._meta.model_name}/"
         yield base
