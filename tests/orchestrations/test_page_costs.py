@@ -17,7 +17,7 @@ MOST: dict[str, int] = {
     f"{RUNS}reconciliation/": 22,
     f"{RUNS}reconciliation/?days=90&orchestration={{orchestration}}": 23,
     "orchestrations/orchestration/": 16,
-    "orchestrations/orchestration/{orchestration}/": 23,
+    "orchestrations/orchestration/{orchestration}/": 26,
     "orchestrations/audience/": 16,
     "orchestrations/query/": 16,
     "orchestrations/dataset/": 16,
