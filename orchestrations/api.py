@@ -12,11 +12,11 @@ from ninja import Field, Router, Schema, Status
 from destinations.models import destinations_usable_by
 from orchestrations.access import RUN
 from orchestrations.choices import ReplayRows, RunPurpose, RunStage, RunStatus, RunTrigger
-from orchestrations.downloads import run_issues_response
 from orchestrations.models import Orchestration, Run
-from orchestrations.replays import replay_forecasts, run_replay
-from orchestrations.results import run_result
-from orchestrations.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.replays.services import replay_forecasts, run_replay
+from orchestrations.runs.downloads import run_issues_response
+from orchestrations.runs.results import run_result
+from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
 from tiktok_hub.tenancy.middleware import TenantRequest
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import is_admin

@@ -15,4 +15,4 @@ class OrchestrationsConfig(AppConfig):
     def ready(self) -> None:
         """Let Prometheus be told what waits here."""
         for part in ("database", "storage"):
-            gauges_add(part, import_string(f"orchestrations.measuring.{part}_gauges"))
+            gauges_add(part, import_string(f"orchestrations.runs.measuring.{part}_gauges"))

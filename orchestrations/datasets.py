@@ -19,6 +19,7 @@ from django.utils import timezone
 from destinations import specs
 from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.models import Dataset, Query, Run
+from orchestrations.runs.spool import workdir
 from orchestrations.sources import (
     DatasetError,
     DatasetInfo,
@@ -30,7 +31,6 @@ from orchestrations.sources import (
     query_check,
 )
 from orchestrations.sources.masking import pii_columns
-from orchestrations.spool import workdir
 from tiktok_hub.tenancy.models import Tenant
 
 

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 
 from orchestrations.datasets import engine_for, personal_names, tables_now
 from orchestrations.models import Dataset, Query
+from orchestrations.runs.spool import workdir
 from orchestrations.sources import QueryError, mask_table
-from orchestrations.spool import workdir
 from tiktok_hub.tenancy.models import Tenant
 
 PREVIEW_ROWS = 100

@@ -5,7 +5,7 @@ from django.db import transaction
 
 from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.models import GroupMember, Orchestration, Run, Schedule
-from orchestrations.spool import Spool
+from orchestrations.runs.spool import Spool
 
 
 def orchestration_use(orchestration: Orchestration) -> str:

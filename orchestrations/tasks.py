@@ -3,11 +3,13 @@
 from celery import shared_task
 from celery.signals import worker_ready
 
-from orchestrations import delivery, groups, preparing, scheduling, sweeper
 from orchestrations.audiences import readings
 from orchestrations.doorbell import task_send
+from orchestrations.groups import services as groups
 from orchestrations.retention.machine import hub_tidy, machine_tidy
 from orchestrations.retention.services import retention_run
+from orchestrations.runs import delivery, preparing, sweeper
+from orchestrations.schedules import scheduling
 from tiktok_hub.health import beat_note
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import current_tenant

@@ -22,9 +22,9 @@ from orchestrations.admin.explaining import explained
 from orchestrations.audiences.readings import audience_read
 from orchestrations.audiences.upkeep import audience_forget, audience_verify
 from orchestrations.choices import COLOURS
-from orchestrations.downloads import audience_response
 from orchestrations.forms.explaining import ExplainForm
 from orchestrations.models import Audience, Orchestration, RunAudience
+from orchestrations.runs.downloads import audience_response
 from orchestrations.templatetags.orchestration_tags import count
 from tiktok_hub.admin import shown
 from tiktok_hub.audit.choices import Action

@@ -9,10 +9,10 @@ from django.urls import reverse
 
 from destinations.models import destinations_usable_by
 from orchestrations.choices import ScheduleKind
-from orchestrations.groups import groups_visible_to
+from orchestrations.groups.services import groups_visible_to
 from orchestrations.models import Orchestration, Schedule
+from orchestrations.schedules.timetables import Scheduled
 from orchestrations.templatetags.orchestration_tags import at_zone
-from orchestrations.timetables import Scheduled
 from tiktok_hub.audit.models import Entry
 from tiktok_hub.audit.reading import value_shown, who_name
 from tiktok_hub.tenancy.models import Membership

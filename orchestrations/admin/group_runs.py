@@ -13,7 +13,7 @@ from django.urls import URLPattern, reverse
 from destinations.models import destinations_usable_by
 from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.choices import COLOURS, RunStatus
-from orchestrations.groups import group_run_cancel, groups_visible_to, member_runs
+from orchestrations.groups.services import group_run_cancel, groups_visible_to, member_runs
 from orchestrations.models import GroupRun, Orchestration, Run
 from orchestrations.templatetags.orchestration_tags import duration
 from tiktok_hub.admin import shown

@@ -14,7 +14,7 @@ from orchestrations.admin.base import DetailChangeList, OwnPageAdmin, attempt, b
 from orchestrations.admin.changes import next_shown, schedule_changes
 from orchestrations.choices import COLOURS, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationGroupForm, ScheduleForm
-from orchestrations.groups import (
+from orchestrations.groups.services import (
     group_active,
     group_delete,
     group_members_set,
@@ -24,7 +24,7 @@ from orchestrations.groups import (
     members_open_to,
 )
 from orchestrations.models import GroupRun, OrchestrationGroup, Schedule
-from orchestrations.timetables import (
+from orchestrations.schedules.timetables import (
     group_change_check,
     members_of,
     schedule_of,

@@ -21,9 +21,9 @@ from orchestrations.choices import COLOURS, UNFINISHED_RUNS, RunPurpose, RunStat
 from orchestrations.forms import OrchestrationForm, ScheduleForm
 from orchestrations.models import Orchestration, Run, Schedule
 from orchestrations.removing import orchestration_delete, orchestration_use
-from orchestrations.sending import SAMPLES, sending_refusal
-from orchestrations.services import run_start
-from orchestrations.timetables import schedule_save, schedule_stands, schedule_switch, scheduled_change_check
+from orchestrations.runs.sending import SAMPLES, sending_refusal
+from orchestrations.runs.services import run_start
+from orchestrations.schedules.timetables import schedule_save, schedule_stands, schedule_switch, scheduled_change_check
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Membership

@@ -14,7 +14,7 @@ from orchestrations.admin.base import member
 from orchestrations.admin.first_steps import first_steps
 from orchestrations.admin.periods import days_chart, period_of
 from orchestrations.choices import UNFINISHED_RUNS, RunPurpose, RunStatus
-from orchestrations.groups import groups_visible_to
+from orchestrations.groups.services import groups_visible_to
 from orchestrations.models import Run, Schedule
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.models import Tenant

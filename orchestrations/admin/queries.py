@@ -18,7 +18,7 @@ from orchestrations.forms import QueryForm
 from orchestrations.forms.sql import error_line
 from orchestrations.models import Dataset, Orchestration, Query
 from orchestrations.queries import query_describe
-from orchestrations.services import columns_check
+from orchestrations.runs.services import columns_check
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
 

@@ -24,8 +24,8 @@ from orchestrations.admin.progress import Reason, reasons, sum_of
 from orchestrations.admin.progress import Sum as Whole
 from orchestrations.admin.reconciling_audiences import audience_rows, audiences_lines
 from orchestrations.choices import RunStatus
-from orchestrations.downloads import reconciliation_response
 from orchestrations.models import Orchestration, Run
+from orchestrations.runs.downloads import reconciliation_response
 
 PERIODS = (7, 30, 90)
 DAYS = 30

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from orchestrations.admin.progress import FULL, unit_of
 from orchestrations.choices import RunPurpose, RunStatus
 from orchestrations.models import Run, RunAudience
-from orchestrations.planning import run_plan
+from orchestrations.runs.planning import run_plan
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_allows

@@ -13,7 +13,14 @@ from orchestrations.admin.base import OwnPageAdmin, attempt, back, member
 from orchestrations.admin.progress import keeps_audience
 from orchestrations.choices import ReplayRows, RunPurpose, RunTrigger
 from orchestrations.models import Run
-from orchestrations.replays import LABELS, Forecast, forecast_parts, replay_forecasts, run_replay, twice_sentence
+from orchestrations.replays.services import (
+    LABELS,
+    Forecast,
+    forecast_parts,
+    replay_forecasts,
+    run_replay,
+    twice_sentence,
+)
 
 EXPLAINED = {
     ReplayRows.UNKNOWN: "The connection was lost after sending: TikTok has these events or has not.",

@@ -36,12 +36,12 @@ from orchestrations.admin.run_plans import RELEASE, hold_shown, plan_shown
 from orchestrations.admin.run_replays import ReplayPages, replay_shown
 from orchestrations.admin.troubles import run_trouble
 from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunPurpose, RunStatus, RunTrigger, SyncMode
-from orchestrations.choosing import batches_again
-from orchestrations.downloads import run_issues_response
 from orchestrations.models import Batch, Run, RunAudience
+from orchestrations.replays.choosing import batches_again
 from orchestrations.retention.told import gone_sentences
-from orchestrations.services import run_cancel, run_release, run_retry, run_start
-from orchestrations.skipping import can_be_skipped, run_skip
+from orchestrations.runs.downloads import run_issues_response
+from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.runs.skipping import can_be_skipped, run_skip
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site

@@ -12,7 +12,7 @@ from orchestrations.admin.base import member
 from orchestrations.admin.run_people import audience_url
 from orchestrations.datasets import sql_tables
 from orchestrations.models import Dataset, Run, RunAudience
-from orchestrations.resolutions import LocalKey, resolution_of
+from orchestrations.runs.resolutions import LocalKey, resolution_of
 from tiktok_hub.tenancy.policies import is_admin
 
 MOST_LINKS = 5

@@ -20,7 +20,7 @@ from orchestrations.alerts.forms import ChannelForm, RuleForm
 from orchestrations.alerts.models import Channel, Delivery, Incident, Rule
 from orchestrations.alerts.sending import channel_test
 from orchestrations.alerts.services import channel_rotate, channel_save, rule_save
-from orchestrations.groups import groups_visible_to
+from orchestrations.groups.services import groups_visible_to
 from tiktok_hub.admin import shown
 from tiktok_hub.mail import mail_possible
 from tiktok_hub.shell import tenant_site

@@ -21,7 +21,7 @@ from orchestrations.alerts.choices import RuleKind
 from orchestrations.alerts.models import Incident, Rule, Thing
 from orchestrations.choices import AudienceStatus, RunPurpose, RunStatus
 from orchestrations.models import Audience, GroupRun, Run, RunAudience, Schedule
-from orchestrations.refusals import GROUP_REFUSED, REFUSED, SKIPPED
+from orchestrations.runs.refusals import GROUP_REFUSED, REFUSED, SKIPPED
 from orchestrations.telling import owners
 from tiktok_hub.mail import mail_possible
 

@@ -7,7 +7,7 @@ from destinations.models import Credential
 from destinations.tiktok.resolutions import ResolutionKey, resolution_get
 from orchestrations.admin.audience_words import settling, standing
 from orchestrations.models import Audience, GroupRun, Run
-from orchestrations.resolutions import resolution_of
+from orchestrations.runs.resolutions import resolution_of
 
 __all__ = ["Words", "settling"]
 

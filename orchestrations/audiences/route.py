@@ -19,9 +19,9 @@ from orchestrations.audiences.claims import claim_drop, claim_take
 from orchestrations.audiences.finding import adopt, audience_ensure, audience_find, claim_busy
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus
 from orchestrations.models import Batch, Run, RunAudience
-from orchestrations.routes import Route
-from orchestrations.spool import Spool
-from orchestrations.verdicts import Outcome, batch_unknown, error_record
+from orchestrations.runs.routes import Route
+from orchestrations.runs.spool import Spool
+from orchestrations.runs.verdicts import Outcome, batch_unknown, error_record
 
 WHOLE_RUN = (ResolutionKey.INVALID_CREDENTIALS, ResolutionKey.AUDIENCE_NOT_FOUND)
 """What concerns all audiences of a run, or makes it begin again."""

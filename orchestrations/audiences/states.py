@@ -25,7 +25,7 @@ from django.utils import timezone
 from destinations.preparation.state import StateCounts, fold
 from orchestrations.choices import UNFINISHED_BATCHES, AudienceStatus, BatchStatus
 from orchestrations.models import Audience, Batch, Run, RunAudience
-from orchestrations.spool import Spool, workdir
+from orchestrations.runs.spool import Spool, workdir
 
 TOLD, UNCERTAIN, UNTOLD = "told", "uncertain", "untold"
 OUTCOMES = pa.schema([("batch", pa.int32()), ("action", pa.string()), ("outcome", pa.string())])

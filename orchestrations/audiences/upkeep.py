@@ -19,7 +19,7 @@ from orchestrations.audiences.states import EXCEPTIONS, OUTCOMES, engine, state_
 from orchestrations.audiences.targets import overlap_refuse
 from orchestrations.choices import AudienceStatus
 from orchestrations.models import Audience, AudienceReading, Batch, RunAudience
-from orchestrations.spool import Spool, workdir
+from orchestrations.runs.spool import Spool, workdir
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from orchestrations.datasets import dataset_load, dataset_mark, dataset_name_suggest, sql_reads
 from orchestrations.models import Dataset, Orchestration, Query
-from orchestrations.timetables import scheduled_change_check
+from orchestrations.schedules.timetables import scheduled_change_check
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.scope import current_tenant
 

@@ -9,9 +9,9 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from destinations.models import destinations_usable_by
 from orchestrations.access import RUN_GROUP
 from orchestrations.forms.schedules import ScheduleForm
-from orchestrations.groups import MEMBERS_MOST, members_open_to
+from orchestrations.groups.services import MEMBERS_MOST, members_open_to
 from orchestrations.models import Orchestration, OrchestrationGroup
-from orchestrations.timetables import circle_refuse, members_of, schedule_of, schedule_stays
+from orchestrations.schedules.timetables import circle_refuse, members_of, schedule_of, schedule_stays
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import current_tenant

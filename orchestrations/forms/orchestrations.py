@@ -19,8 +19,8 @@ from orchestrations.choices import QueryStatus
 from orchestrations.forms.audiences import AUDIENCE, audience_fields
 from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Orchestration, Query, Schedule
-from orchestrations.services import orchestration_check
-from orchestrations.timetables import Wish, circle_refuse, schedule_stays, scheduled_change_check
+from orchestrations.runs.services import orchestration_check
+from orchestrations.schedules.timetables import Wish, circle_refuse, schedule_stays, scheduled_change_check
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import current_tenant

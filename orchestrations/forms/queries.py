@@ -10,7 +10,7 @@ from orchestrations.choices import QueryStatus
 from orchestrations.forms.sql import SqlWidget, error_line
 from orchestrations.models import Orchestration, Query
 from orchestrations.queries import query_describe
-from orchestrations.timetables import scheduled_change_check
+from orchestrations.schedules.timetables import scheduled_change_check
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.scope import current_tenant
 

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from destinations.models import destinations_usable_by
 from orchestrations.choices import AfterEnds, MissedRuns, ScheduleKind, ScheduleOverlap
 from orchestrations.models import Orchestration, Schedule
-from orchestrations.schedules import (
+from orchestrations.schedules.rules import (
     EXPRESSION_LONGEST,
     MINUTES_MOST,
     Rule,
@@ -21,7 +21,7 @@ from orchestrations.schedules import (
     slots_after,
     time_zones,
 )
-from orchestrations.timetables import Scheduled, Wish, anchor_for
+from orchestrations.schedules.timetables import Scheduled, Wish, anchor_for
 from tiktok_hub.tenancy.models import Membership
 
 PREFIX = "schedule"

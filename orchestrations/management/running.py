@@ -17,8 +17,8 @@ from django.db import OperationalError, ProgrammingError
 from orchestrations.choices import RunStatus
 from orchestrations.management.bar import ProgressBar
 from orchestrations.models import Orchestration, Run
-from orchestrations.results import rejects_write, run_result, run_text
-from orchestrations.services import run_active
+from orchestrations.runs.results import rejects_write, run_result, run_text
+from orchestrations.runs.services import run_active
 from orchestrations.sources.base import did_you_mean
 from tiktok_hub.acting import Via, acting_as
 from tiktok_hub.hub.broker import BrokerError, broker_ping

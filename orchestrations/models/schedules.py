@@ -9,7 +9,7 @@ from django.utils import timezone
 from orchestrations.choices import AfterEnds, MissedRuns, ScheduleKind, ScheduleOverlap
 from orchestrations.models.groups import OrchestrationGroup
 from orchestrations.models.orchestrations import Orchestration
-from orchestrations.schedules import EXPRESSION_LONGEST, After, Cron, Interval, Rule
+from orchestrations.schedules.rules import EXPRESSION_LONGEST, After, Cron, Interval, Rule
 from tiktok_hub.tenancy.models import TenantModel, User, time_zone_validate
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestrations.models import Run
 from orchestrations.retention.sweeping import GRACE, rejects_folder, tenants_orphaned
-from orchestrations.spool import storage_clear, work_sweep
+from orchestrations.runs.spool import storage_clear, work_sweep
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import hub_scope
 

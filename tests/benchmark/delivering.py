@@ -42,10 +42,10 @@ from django.utils import timezone
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from orchestrations.choices import QueryStatus, RunStage, RunStatus, RunTrigger
-from orchestrations.delivery import run_deliver
 from orchestrations.models import Batch, Dataset, Orchestration, Query, Run
-from orchestrations.preparing import run_prepare
-from orchestrations.spool import Spool
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.preparing import run_prepare
+from orchestrations.runs.spool import Spool
 from tests.benchmark.data import NOW
 from tests.benchmark.preparing import PAGE, PIXEL, peak_mb
 from tiktok_hub.tenancy.models import Tenant

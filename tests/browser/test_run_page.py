@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from orchestrations.choices import RunTrigger
 from orchestrations.models import Run
-from orchestrations.services import run_start
+from orchestrations.runs.services import run_start
 from tests.browser.test_main_job import worker
 from tests.orchestrations.conftest import orchestration_of, order_rows
 from tiktok_hub.tenancy.scope import tenant_scope

@@ -15,9 +15,9 @@ from django.db import connection
 from django.utils import timezone
 
 from orchestrations.choices import BatchStatus, RunStage, RunStatus
-from orchestrations.delivery import run_deliver
 from orchestrations.models import Batch, Run
-from orchestrations.preparing import run_prepare
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.preparing import run_prepare
 from tests.conformance.world import World
 from tiktok_hub.tenancy.scope import tenant_scope
 

@@ -18,14 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential
-from orchestrations import delivery
 from orchestrations.choices import BatchStatus, RunStage, RunStatus
-from orchestrations.delivery import run_deliver
-from orchestrations.leases import ACTIVE
 from orchestrations.models import Audience, Batch, Orchestration, Run
-from orchestrations.preparing import run_prepare
-from orchestrations.services import run_cancel, run_retry
-from orchestrations.sweeper import runs_sweep
+from orchestrations.runs import delivery
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.leases import ACTIVE
+from orchestrations.runs.preparing import run_prepare
+from orchestrations.runs.services import run_cancel, run_retry
+from orchestrations.runs.sweeper import runs_sweep
 from tests.conformance.world import World
 from tiktok_hub.tenancy.scope import tenant_scope
 

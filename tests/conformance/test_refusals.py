@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrations.choices import RunStatus
-from orchestrations.verdicts import bisection_budget
+from orchestrations.runs.verdicts import bisection_budget
 
 REFUSAL = {"code": 40002, "message": "Invalid value for partner: not allowed."}
 

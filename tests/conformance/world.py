@@ -14,12 +14,12 @@ from destinations.models import Credential, Destination
 from destinations.specs import get as spec_get
 from orchestrations.choices import BatchStatus, QueryStatus, RunStage, RunStatus, RunTrigger
 from orchestrations.datasets import dataset_load
-from orchestrations.delivery import run_deliver
 from orchestrations.models import Batch, Orchestration, Query, Run
-from orchestrations.preparing import run_prepare
 from orchestrations.queries import query_save
-from orchestrations.services import run_cancel, run_release, run_retry, run_start
-from orchestrations.spool import Spool
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.preparing import run_prepare
+from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.runs.spool import Spool
 from tests.conformance.provider import ACCOUNTS, Provider, Row
 from tests.orchestrations.conftest import rows_write
 from tiktok_hub.tenancy.models import Membership, Tenant

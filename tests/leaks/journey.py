@@ -24,7 +24,7 @@ from orchestrations.choices import QueryStatus, RunPurpose, RunTrigger
 from orchestrations.datasets import dataset_load
 from orchestrations.models import Orchestration, Query, Run
 from orchestrations.queries import query_preview, query_save
-from orchestrations.services import run_start
+from orchestrations.runs.services import run_start
 from tests.leaks.traces import Traces
 from tests.orchestrations.alerts.receivers import HOOK, Receiver
 from tests.orchestrations.conftest import ACCOUNTS, order_rows, rows_write

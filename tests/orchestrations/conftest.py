@@ -13,11 +13,11 @@ from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from orchestrations.choices import QueryStatus, RunStage, RunTrigger
 from orchestrations.datasets import dataset_load
-from orchestrations.delivery import run_deliver
 from orchestrations.models import Orchestration, Query, Run
-from orchestrations.preparing import run_prepare
 from orchestrations.queries import query_save
-from orchestrations.services import run_start
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.preparing import run_prepare
+from orchestrations.runs.services import run_start
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 

@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from destinations.models import Destination
 from orchestrations.choices import RunPurpose, RunStatus, RunTrigger
 from orchestrations.models import Orchestration, Run
-from orchestrations.scheduling import schedules_tick
-from orchestrations.services import run_release, run_retry, run_start
-from orchestrations.timetables import Wish, schedule_save
+from orchestrations.runs.services import run_release, run_retry, run_start
+from orchestrations.schedules.scheduling import schedules_tick
+from orchestrations.schedules.timetables import Wish, schedule_save
 from tests.conftest import person
 from tests.orchestrations.conftest import order_rows
 from tiktok_hub.tenancy.choices import Policy

@@ -8,7 +8,7 @@ from django.test import Client
 
 from destinations.models import Destination
 from orchestrations.models import Orchestration, Run
-from orchestrations.results import run_result
+from orchestrations.runs.results import run_result
 from tests.conftest import person
 from tests.orchestrations.conftest import order_rows, run_through
 from tiktok_hub.api.services import key_create

@@ -7,7 +7,7 @@ import pytest
 from destinations.models import Credential, Destination
 from orchestrations.models import Dataset, Orchestration, Query, Run
 from orchestrations.queries import personal_columns
-from orchestrations.timetables import Wish, schedule_save
+from orchestrations.schedules.timetables import Wish, schedule_save
 from tests.orchestrations.conftest import order_rows
 from tiktok_hub.audit.models import Entry
 from tiktok_hub.tenancy.scope import tenant_scope

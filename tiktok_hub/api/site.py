@@ -11,7 +11,7 @@ from ninja.security import HttpBearer
 
 from destinations.api import router as destinations
 from orchestrations.api import router as orchestrations
-from orchestrations.api_groups import router as groups
+from orchestrations.groups.api import router as groups
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_permissions
 

@@ -13,11 +13,11 @@ from destinations.services.usage import credential_delete, destination_delete
 from orchestrations.alerts.models import Channel, Rule
 from orchestrations.alerts.services import channel_save, rule_save
 from orchestrations.datasets import dataset_delete, dataset_store
-from orchestrations.groups import group_delete, group_members_set
+from orchestrations.groups.services import group_delete, group_members_set
 from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule
 from orchestrations.queries import query_delete
 from orchestrations.removing import orchestration_delete
-from orchestrations.timetables import Scheduled, Wish, circles_refuse, schedule_save
+from orchestrations.schedules.timetables import Scheduled, Wish, circles_refuse, schedule_save
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem

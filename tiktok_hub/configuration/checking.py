@@ -21,7 +21,7 @@ from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import QueryStatus
 from orchestrations.datasets import Staged
 from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query
-from orchestrations.spool import workdir
+from orchestrations.runs.spool import workdir
 from tiktok_hub.configuration.alerts import channel_read, rule_read
 from tiktok_hub.configuration.audiences import audience_conflicts, following_read
 from tiktok_hub.configuration.differ import Difference, difference

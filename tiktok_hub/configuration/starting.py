@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 
 from orchestrations.choices import AfterEnds
-from orchestrations.circles import circle_sentence, circle_through
-from orchestrations.schedules import After, Rule, ScheduleError
-from orchestrations.timetables import Wish
+from orchestrations.schedules.circles import circle_sentence, circle_through
+from orchestrations.schedules.rules import After, Rule, ScheduleError
+from orchestrations.schedules.timetables import Wish
 from tiktok_hub.configuration.problems import Problem, did_you_mean
 from tiktok_hub.configuration.reading import Item
 

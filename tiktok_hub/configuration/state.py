@@ -7,7 +7,7 @@ from destinations.specs.base import SettingsError, Spec
 from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import ScheduleKind, SyncMode
 from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule
-from orchestrations.timetables import members_of
+from orchestrations.schedules.timetables import members_of
 from tiktok_hub.crypto import Secret, SecretUnreadableError
 from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, Tenant

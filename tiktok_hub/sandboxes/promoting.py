@@ -13,7 +13,7 @@ from destinations.models import Credential
 from destinations.services.usage import InUseError
 from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.models import Run
-from orchestrations.spool import workdir
+from orchestrations.runs.spool import workdir
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.configuration.applying import plans_apply
 from tiktok_hub.configuration.checking import Checker, Plan

@@ -13,7 +13,7 @@ from destinations.models import Credential, Destination
 from orchestrations.choices import UNFINISHED_RUNS
 from orchestrations.datasets import file_digest
 from orchestrations.models import Audience, Dataset, Orchestration, OrchestrationGroup, Query, Run, Schedule
-from orchestrations.spool import storage_clear, workdir
+from orchestrations.runs.spool import storage_clear, workdir
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change, difference

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from orchestrations.choices import RunStatus, RunTrigger
-from orchestrations.group_results import group_run_result, group_run_text
-from orchestrations.groups import group_run_start
+from orchestrations.groups.results import group_run_result, group_run_text
+from orchestrations.groups.services import group_run_start
 from orchestrations.management.running import (
     EXIT,
     EXIT_HELP,

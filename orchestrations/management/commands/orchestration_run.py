@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from orchestrations.choices import RunPurpose, RunTrigger
 from orchestrations.management.running import EXIT_HELP, RunCommand, interruptible, positive_int
-from orchestrations.services import run_start
+from orchestrations.runs.services import run_start
 from tiktok_hub.hub.services import services_running
 from tiktok_hub.tenancy.scope import tenant_scope
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from orchestrations.management.running import RunCommand, positive_int
-from orchestrations.services import run_cancel
+from orchestrations.runs.services import run_cancel
 from tiktok_hub.tenancy.scope import tenant_scope
 
 

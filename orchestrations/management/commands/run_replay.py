@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from orchestrations.choices import ReplayRows, RunTrigger
 from orchestrations.management.running import EXIT_HELP, RunOnCommand
 from orchestrations.models import Run
-from orchestrations.replays import forecast_lines, replay_forecasts, run_replay
+from orchestrations.replays.services import forecast_lines, replay_forecasts, run_replay
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.scope import tenant_scope
 

@@ -6,9 +6,9 @@ import pytest
 
 from destinations.models import Destination
 from orchestrations.choices import RunStatus
-from orchestrations.groups import group_members_set, group_run_go
+from orchestrations.groups.services import group_members_set, group_run_go
 from orchestrations.models import GroupRun, Orchestration, OrchestrationGroup, Run, Schedule
-from orchestrations.timetables import Wish, members_of, schedule_save
+from orchestrations.schedules.timetables import Wish, members_of, schedule_save
 from tests.orchestrations.admin.conftest import text
 from tests.orchestrations.several import another, end, hold
 from tiktok_hub.tenancy.scope import tenant_scope

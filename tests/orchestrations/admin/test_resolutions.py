@@ -14,13 +14,13 @@ from destinations.tiktok.resolutions import RESOLUTIONS, ResolutionAction
 from orchestrations.admin.troubles import DEEDS
 from orchestrations.choices import RunStatus, RunTrigger
 from orchestrations.datasets import dataset_load
-from orchestrations.delivery import run_deliver
 from orchestrations.models import Orchestration, Run
-from orchestrations.preparing import run_prepare
-from orchestrations.refusals import GROUP_REFUSED, REFUSED, SKIPPED, run_record
-from orchestrations.resolutions import LOCAL, resolution_of
-from orchestrations.services import run_start
-from orchestrations.spool import Spool
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.preparing import run_prepare
+from orchestrations.runs.refusals import GROUP_REFUSED, REFUSED, SKIPPED, run_record
+from orchestrations.runs.resolutions import LOCAL, resolution_of
+from orchestrations.runs.services import run_start
+from orchestrations.runs.spool import Spool
 from tests.conformance.audiences import audiences_provider
 from tests.conformance.events import events_provider
 from tests.conformance.world import World

@@ -7,8 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from destinations.models import Destination
 from orchestrations.models import Dataset, Orchestration, Run, Schedule
-from orchestrations.scheduling import schedules_tick
-from orchestrations.timetables import Wish, schedule_save
+from orchestrations.schedules.scheduling import schedules_tick
+from orchestrations.schedules.timetables import Wish, schedule_save
 from tests.orchestrations.admin.conftest import text
 from tests.orchestrations.admin.test_orchestration_pages import BASE, page_of, second, typed
 from tiktok_hub.tenancy.choices import Policy

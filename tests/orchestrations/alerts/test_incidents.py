@@ -12,7 +12,7 @@ from orchestrations.alerts.models import Incident, Notice
 from orchestrations.alerts.services import alerts_old
 from orchestrations.choices import AudienceStatus, RunPurpose, RunStatus
 from orchestrations.models import Audience, GroupRun, OrchestrationGroup, Run, Schedule
-from orchestrations.refusals import GROUP_REFUSED, REFUSED, SKIPPED
+from orchestrations.runs.refusals import GROUP_REFUSED, REFUSED, SKIPPED
 from tiktok_hub.tenancy.scope import tenant_scope
 
 F, S, H, C = RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.HELD, RunStatus.CANCELLED

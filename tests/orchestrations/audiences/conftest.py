@@ -15,11 +15,11 @@ from destinations.emulator.server import EmulatorServer
 from destinations.models import Credential, Destination
 from orchestrations.choices import QueryStatus, RunPurpose, RunStage, RunStatus, RunTrigger
 from orchestrations.datasets import dataset_load
-from orchestrations.delivery import run_deliver
 from orchestrations.models import Audience, Orchestration, Query, Run, RunAudience
-from orchestrations.preparing import run_prepare
 from orchestrations.queries import query_save
-from orchestrations.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.preparing import run_prepare
+from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
 from tests.orchestrations.conftest import ACCOUNTS, rows_write
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.scope import tenant_scope

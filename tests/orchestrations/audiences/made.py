@@ -20,7 +20,7 @@ from destinations.preparation.contract import ID_TYPES, PLACED_IDS_SCHEMA
 from orchestrations.audiences.states import state_store
 from orchestrations.choices import QueryStatus, RunStage, RunStatus
 from orchestrations.models import Audience, Batch, Orchestration, Query, Run, RunAudience
-from orchestrations.spool import workdir
+from orchestrations.runs.spool import workdir
 from tests.orchestrations.conftest import ACCOUNTS
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope

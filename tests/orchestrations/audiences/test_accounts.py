@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from orchestrations.choices import RunStatus
-from orchestrations.results import run_result
+from orchestrations.runs.results import run_result
 from tests.orchestrations.audiences.conftest import ids_of, people
 
 FIRST, SECOND = "7654321098765432109", "7654321098765432110"

@@ -19,11 +19,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from destinations.choices import CredentialStatus
 from destinations.models import Credential
 from orchestrations.choices import UNFINISHED_RUNS, BatchStatus, RunStage, RunStatus
-from orchestrations.delivery import run_deliver
-from orchestrations.leases import ACTIVE
 from orchestrations.models import Audience, Batch, Run
-from orchestrations.preparing import run_prepare
-from orchestrations.services import run_release, run_retry
+from orchestrations.runs.delivery import run_deliver
+from orchestrations.runs.leases import ACTIVE
+from orchestrations.runs.preparing import run_prepare
+from orchestrations.runs.services import run_release, run_retry
 from tests.orchestrations.audiences.conftest import Keeper, Person, digest, ids_of
 
 MAPPING, CREATE = "/segment/mapping/", "/segment/audience/"

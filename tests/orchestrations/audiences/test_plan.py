@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrations.choices import RunStatus
-from orchestrations.results import run_result
+from orchestrations.runs.results import run_result
 from tests.orchestrations.audiences.conftest import ids_of, people
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from destinations.models import Credential, Destination
 from orchestrations.choices import BatchStatus, RunStage, RunStatus
 from orchestrations.models import Batch, Orchestration, Query, Run
-from orchestrations.spool import Spool
+from orchestrations.runs.spool import Spool
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 

@@ -9,9 +9,9 @@ from django.core.management import call_command
 
 from orchestrations.choices import RunStatus
 from orchestrations.models import RetentionReport, Run
-from orchestrations.results import rejects_write
 from orchestrations.retention.services import retention_run
-from orchestrations.services import run_retry
+from orchestrations.runs.results import rejects_write
+from orchestrations.runs.services import run_retry
 from tests.orchestrations.retention.conftest import FILES, files_of
 from tiktok_hub.tenancy.scope import tenant_scope
 

@@ -14,7 +14,7 @@ from orchestrations.models import Audience, Batch, Dataset, GroupRun, Orchestrat
 from orchestrations.retention import services
 from orchestrations.retention.machine import hub_tidy
 from orchestrations.retention.services import retention_preview, retention_run
-from orchestrations.spool import Spool
+from orchestrations.runs.spool import Spool
 from tests.orchestrations.retention.conftest import FILES, aged, files_of, stored
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.models import Entry

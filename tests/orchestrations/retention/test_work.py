@@ -9,13 +9,13 @@ import time
 from django.conf import settings
 
 from orchestrations.retention.machine import machine_tidy
-from orchestrations.spool import work_sweep, workdir
+from orchestrations.runs.spool import work_sweep, workdir
 from tests.programs import ROOT
 
 HOLD = """
 import django, sys, time
 django.setup()
-from orchestrations.spool import workdir
+from orchestrations.runs.spool import workdir
 with workdir() as name:
     open(name + "/snapshot.parquet", "w").write("anna@mail.example")
     print(name, flush=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrations.models import Orchestration, OrchestrationGroup, Schedule
-from orchestrations.timetables import members_of
+from orchestrations.schedules.timetables import members_of
 from tests.tiktok_hub.configuration.conftest import ACME
 from tiktok_hub.configuration import tenant_export
 from tiktok_hub.tenancy.models import Tenant

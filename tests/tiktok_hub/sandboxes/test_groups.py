@@ -2,10 +2,10 @@
 
 import pytest
 
-from orchestrations.groups import group_members_set
+from orchestrations.groups.services import group_members_set
 from orchestrations.models import Orchestration, OrchestrationGroup, Schedule
 from orchestrations.removing import orchestration_delete
-from orchestrations.timetables import Wish, members_of, schedule_save
+from orchestrations.schedules.timetables import Wish, members_of, schedule_save
 from tests.tiktok_hub.sandboxes.conftest import get
 from tests.tiktok_hub.sandboxes.test_promote import problems
 from tiktok_hub.sandboxes.services import sandbox_delete

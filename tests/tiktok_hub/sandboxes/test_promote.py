@@ -8,7 +8,7 @@ from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from orchestrations.choices import QueryStatus
 from orchestrations.models import Dataset, Orchestration, Query, Run, Schedule
-from orchestrations.timetables import Wish, schedule_save
+from orchestrations.schedules.timetables import Wish, schedule_save
 from tests.tiktok_hub.sandboxes.conftest import edit, get
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.models import Entry

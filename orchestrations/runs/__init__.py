@@ -1,0 +1,1 @@
+"""A run's way: started, prepared, delivered, judged, finished; and what people and programs are told of it."""

@@ -1,0 +1,394 @@
+"""Start, release, cancel and retry runs; see that an orchestration can run before it does."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from destinations.models import Credential, Destination, destinations_usable_by
+from destinations.specs.base import SettingsError
+from orchestrations.access import PLAN, RELEASE, RUN, access_check
+from orchestrations.audiences.targets import (
+    KEEPING,
+    audience_conflict,
+    audiences_lock,
+    mode_of,
+    overlap_refuse,
+    targets_make,
+)
+from orchestrations.choices import (
+    UNFINISHED_RUNS,
+    BatchStatus,
+    QueryStatus,
+    RunPurpose,
+    RunStage,
+    RunStatus,
+    RunTrigger,
+    SyncMode,
+)
+from orchestrations.doorbell import ring, ring_group
+from orchestrations.models import (
+    Audience,
+    Batch,
+    Dataset,
+    GroupRun,
+    Orchestration,
+    Query,
+    Run,
+    RunAudience,
+)
+from orchestrations.replays.choosing import batches_again
+from orchestrations.runs.finishing import run_finish
+from orchestrations.runs.leases import lease_held
+from orchestrations.runs.sending import sending_check
+from tiktok_hub.audit.choices import Action
+from tiktok_hub.audit.services import audit_record
+from tiktok_hub.tenancy.models import Membership
+
+logger = logging.getLogger(__name__)
+
+NOTHING = "Everything of run {run} has its verdict: there is nothing to retry."
+NOTHING_YOUNG = (
+    "The answers were lost more than 48 hours ago: where TikTok has these events, it would count them twice now. "
+    "Replay the unknown rows if they are to be sent all the same."
+)
+
+
+def settings_effective(orchestration: Orchestration) -> dict[str, Any]:
+    """Return the destination's settings with the orchestration's own over them, complete and valid.
+
+    Raise ValidationError, a sentence for each setting, where something that is required at orchestration is missing.
+    """
+    try:
+        return orchestration.destination.spec.settings_clean(orchestration.settings_merged, stage="orchestration")
+    except SettingsError as error:
+        raise ValidationError({name: [sentence] for name, sentence in error.errors.items()}) from None
+
+
+def orchestration_check(orchestration: Orchestration, membership: Membership | None) -> dict[str, Any]:
+    """See that the orchestration can run for this member and return its effective settings.
+
+    The same questions are asked on save, when somebody starts a run, and when a schedule does. Raise PermissionDenied
+    for a destination that is not open to them, ValidationError with what to do for everything else.
+    """
+    destination, query = orchestration.destination, orchestration.query
+    if not destinations_usable_by(membership).filter(pk=destination.pk).exists():
+        raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
+    if not destination.enabled:
+        raise ValidationError({"destination": f"The destination “{destination}” is disabled."})
+    if query.status != QueryStatus.ACTIVE:
+        raise ValidationError({"query": f"The query “{query}” is a draft. Activate it first."})
+    settings = settings_effective(orchestration)
+    columns_check(query, destination.spec, settings)
+    if destination.spec.keeps_audience:
+        audience_check(orchestration, settings)
+    return settings
+
+
+def audience_check(orchestration: Orchestration, settings: dict[str, Any]) -> None:
+    """See that the way in which an audience is to follow the query makes sense; raise ValidationError if not."""
+    if orchestration.sync_mode == SyncMode.REPLACE and settings.get("transport") != "file":
+        raise ValidationError(
+            {"sync_mode": "An audience can be replaced only by files. Choose the file transport, or mirror the query."}
+        )
+    other = audience_conflict(orchestration, settings)
+    if other is not None:
+        raise ValidationError(
+            {
+                "settings": f"The orchestration “{other}” keeps the same audience equal to its own query; each would "
+                "undo the other's work. Choose another audience name."
+            }
+        )
+
+
+def columns_check(query: Query, spec: Any, settings: dict[str, Any]) -> Any:
+    """Compare the query's columns with the plugin's fields; raise ValidationError where a required one is missing."""
+    check = spec.columns_check({column["name"]: column["type"] for column in query.columns}, settings)
+    if check.errors:
+        raise ValidationError({"query": list(check.errors)})
+    return check
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Which rows (`ReplayRows`) of which earlier run are sent once more."""
+
+    run: Run
+    rows: str
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return what a replay has from the earlier run: query, files, and how many rows the query gave.
+
+        A replay of a replay goes back to the run whose query it was.
+        """
+        kept = {name: self.run.inputs[name] for name in ("sql", "tables")}
+        return {**kept, "replay_of": self.run.pk, "result_rows": self.run.inputs.get("result_rows", self.run.selected)}
+
+
+def run_start(
+    *,
+    orchestration: Orchestration,
+    membership: Membership | None,
+    trigger: RunTrigger,
+    sample: int | None = None,
+    purpose: RunPurpose = RunPurpose.DELIVER,
+    replay: Replay | None = None,
+    **place: Any,
+) -> Run:
+    """Queue a run of an orchestration for a member and ring the doorbell once it is committed.
+
+    `sample` limits it to the first rows of the query, a run to *plan* sends nothing, a `replay` sends rows of an
+    earlier run (see `replays.run_replay`, which asks what only replays need). `place` says where it belongs: `slot`,
+    when a scheduled run was due, `after`, the run that it follows, `group_run` and `position`. Raise PermissionDenied
+    or ValidationError (see `orchestration_check`), also while a credential waits to be reauthorised, or another run of
+    the orchestration or for the same audience is not finished.
+    """
+    access_check(membership, orchestration.destination, PLAN if purpose == RunPurpose.PLAN else RUN)
+    if not orchestration.enabled:
+        raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
+    settings = orchestration_check(orchestration, membership)
+    sending_check(orchestration, settings, purpose=purpose, sample=sample, trigger=trigger)
+    credential = credential_usable(orchestration.destination)
+    with transaction.atomic():
+        if replay is not None:
+            _refuse_deleted(Run.objects.select_for_update().get(pk=replay.run.pk))
+        _refuse_overlap(orchestration)
+        audiences = _audiences_free(orchestration, settings)
+        run = Run.objects.create(
+            tenant=orchestration.tenant,
+            orchestration=orchestration,
+            credential=credential,
+            purpose=purpose,
+            trigger=trigger,
+            started_by=membership.user if membership else None,
+            sample=sample,
+            replay_of=replay.run if replay else None,
+            replay_rows=replay.rows if replay else "",
+            inputs=_inputs(orchestration, settings, sample) | (replay.inputs if replay else {}),
+            **place,
+        )
+        targets_make(run, audiences)
+        audit_record(Action.RUN_REPLAYED if replay else Action.RUN_STARTED, run, changes=_told(run))
+        ring(run)
+    return run
+
+
+def _told(run: Run) -> list[dict[str, Any]]:
+    """Return what the audit log says of a run that was started."""
+    told = {
+        "orchestration": str(run.orchestration), "destination": str(run.orchestration.destination),
+        "purpose": run.purpose, "trigger": run.trigger, "sample": run.sample,
+        "replay of": str(run.replay_of) if run.replay_of else None, "rows": run.replay_rows or None,
+        "in the name of": run.started_by.email if run.started_by else None,
+    }  # fmt: skip
+    return [{"field": name, "old": None, "new": value} for name, value in told.items() if value is not None]
+
+
+def _audiences_free(orchestration: Orchestration, settings: dict[str, Any]) -> list[Audience]:
+    """Return the audiences a run would be for, while no other run is; none where the destination keeps no audience."""
+    if not orchestration.destination.spec.keeps_audience:
+        return []
+    audiences = audiences_lock(orchestration.tenant, settings)
+    overlap_refuse(audiences)
+    return audiences
+
+
+def credential_usable(destination: Destination) -> Credential:
+    """Return the credential of a destination; raise ValidationError while it waits to be authorised again."""
+    credential = destination.credential
+    if not credential.is_usable:
+        raise ValidationError(
+            f"The credential “{credential}” is {credential.get_status_display().lower()}. "
+            "An administrator has to authorise it again before anything can be sent."
+        )
+    return credential
+
+
+def _refuse_overlap(orchestration: Orchestration) -> None:
+    """Let one run of an orchestration be active at a time, whoever starts them together."""
+    Orchestration.objects.select_for_update().get(pk=orchestration.pk)
+    active = run_active(orchestration)
+    if active is not None:
+        raise ValidationError(f"Run {active.pk} of “{orchestration}” is not finished yet. Wait for it, or cancel it.")
+
+
+def run_active(orchestration: Orchestration) -> Run | None:
+    """Return the run that keeps another one of an orchestration from starting: its own, or one for its audience."""
+    same = Q(orchestration=orchestration) | Q(audiences__audience__runs__run__orchestration=orchestration)
+    return Run.objects.filter(same, status__in=UNFINISHED_RUNS).first()
+
+
+def _inputs(orchestration: Orchestration, settings: dict[str, Any], sample: int | None) -> dict[str, Any]:
+    inputs = _rows_inputs(orchestration, settings)
+    if orchestration.destination.spec.keeps_audience:
+        mode = mode_of(orchestration)
+        # The first rows are not the whole query: who is not among them must not leave for that.
+        inputs["sync_mode"] = SyncMode.ADD if sample and mode in KEEPING else mode
+        inputs["max_removal_percent"] = orchestration.max_removal_percent
+        inputs["when_deleted"] = orchestration.when_deleted
+    return inputs
+
+
+def _rows_inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "plugin": orchestration.destination.plugin,
+        "settings": settings,
+        "sql": orchestration.query.sql,
+        "tables": dict(Dataset.objects.values_list("name", "path")),
+        "time_zone": orchestration.tenant.time_zone,
+        "country": orchestration.destination.country,
+    }
+
+
+def run_release(*, run: Run, membership: Membership | None) -> Run:
+    """Let a held run do what it has planned.
+
+    Raise ValidationError where it is not held or nothing may be sent now, PermissionDenied for those who may not say
+    so.
+    """
+    access_check(membership, run.orchestration.destination, RELEASE)
+    if not run.orchestration.destination.enabled:
+        raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
+    _refuse_sandbox(run)
+    credential = credential_usable(run.orchestration.destination)
+    with transaction.atomic():
+        released = Run.objects.filter(pk=run.pk, status=RunStatus.HELD).update(
+            status=RunStatus.QUEUED,
+            queued_at=timezone.now(),
+            released_by=membership.user if membership else None,
+            released_at=timezone.now(),
+            credential=credential,
+            lease_until=None,
+            lease_token="",
+        )
+        if not released:
+            raise ValidationError(f"Run {run.pk} is not held.")
+        run.refresh_from_db()
+        audit_record(Action.RUN_RELEASED, run)
+        ring(run)
+    return run
+
+
+def run_cancel(*, run: Run) -> Run:
+    """End a run: at once when no worker holds it, else at the worker's next look, within seconds."""
+    if run.status not in UNFINISHED_RUNS:
+        raise ValidationError(f"Run {run.pk} has ended already.")
+    with transaction.atomic():
+        if Run.objects.filter(pk=run.pk, cancel_requested=False).update(cancel_requested=True):
+            audit_record(Action.RUN_CANCELLED, run)
+    Run.objects.filter(pk=run.pk, status=RunStatus.HELD).update(status=RunStatus.QUEUED, lease_token="")
+    Run.objects.filter(pk=run.pk, lease_token="").update(lease_until=None)
+    with lease_held(run.pk, tuple(RunStage)) as lease:
+        if lease is not None:
+            run_finish(lease)
+    run.refresh_from_db()
+    return run
+
+
+def run_retry(*, run: Run, membership: Membership | None) -> Run:
+    """Go on with a run that ended early, from the same inputs: send what was not sent or is unknown.
+
+    Unknown events leave with the same event ids, which TikTok drops if it has them (see `batches_again`). Raise
+    ValidationError when there is nothing to retry or nothing may be sent now, PermissionDenied when the destination is
+    not open to the member.
+    """
+    access_check(membership, run.orchestration.destination, RUN)
+    if run.status not in {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}:
+        raise ValidationError(f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to retry.")
+    if not run.inputs:
+        raise ValidationError(f"Run {run.pk} was never started: there is nothing to retry. Restart it instead.")
+    if run.purpose == RunPurpose.PLAN:
+        raise ValidationError(f"Run {run.pk} was a plan: there is nothing to retry. Plan anew instead.")
+    if run.hold and run.released_at is None:
+        raise ValidationError(f"Run {run.pk} was held and nobody released it. Start a new run.")
+    _refuse_deleted(run)
+    _refuse_outdated(run)
+    if not run.orchestration.destination.enabled:
+        raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
+    _refuse_sandbox(run)
+    credential = credential_usable(run.orchestration.destination)
+    batches = batches_again(run)
+    if run.prepared_at is not None and not batches.exists():
+        raise ValidationError(NOTHING_YOUNG if run.unknown else NOTHING.format(run=run.pk))
+    with transaction.atomic():
+        _refuse_deleted(Run.objects.select_for_update().get(pk=run.pk))
+        _refuse_overlap(run.orchestration)
+        targets = RunAudience.objects.filter(run=run)
+        overlap_refuse(list(Audience.objects.select_for_update().filter(runs__in=targets)))
+        targets.update(error={}, folded=False)
+        batches.update(
+            status=BatchStatus.PENDING,
+            unknown=0,
+            failures=0,
+            throttles=0,
+            bisections=0,
+            halves=[],
+            error={},
+            next_attempt_at=None,
+        )
+        unknown = sum(Batch.objects.filter(run=run).values_list("unknown", flat=True))
+        Run.objects.filter(pk=run.pk).update(
+            status=RunStatus.QUEUED,
+            queued_at=timezone.now(),
+            stage=RunStage.DELIVERING if run.prepared_at else RunStage.WAITING,
+            unknown=unknown,
+            bisections=0,
+            refused_alike={},
+            preparations=0,
+            failures=0,
+            error={},
+            cancel_requested=False,
+            finished_at=None,
+            lease_until=None,
+            lease_token="",
+            credential=credential,
+            skipped_by=None,
+            skipped_at=None,
+        )
+        group_wake(run)
+        audit_record(Action.RUN_RETRIED, run)
+        ring(run)
+    run.refresh_from_db()
+    return run
+
+
+def group_wake(run: Run) -> None:
+    """Let the group of a run go on where it stood still because of it.
+
+    One that somebody cancelled stays so, and one that has run again since: what it did not do, the later one did.
+    """
+    group_run = run.group_run
+    if group_run is None or GroupRun.objects.filter(group=group_run.group_id, pk__gt=group_run.pk).exists():
+        return
+    stopped = GroupRun.objects.filter(pk=group_run.pk, finished_at__isnull=False).exclude(status=RunStatus.CANCELLED)
+    stopped.update(status=RunStatus.RUNNING, finished_at=None, error={})
+    ring_group(run.tenant_id, group_run.pk)
+
+
+def _refuse_sandbox(run: Run) -> None:
+    """Ask again whether this may be sent here: a run may have been started while an emulator stood for TikTok."""
+    sending_check(run.orchestration, run.inputs["settings"], purpose=run.purpose, sample=run.sample)
+
+
+def _refuse_deleted(run: Run) -> None:
+    """Say that there is nothing left to send from; the caller who must be sure of it holds the run's row."""
+    if run.spool_deleted_at is not None:
+        raise ValidationError(
+            f"The prepared requests of run {run.pk} were deleted on {run.spool_deleted_at:%d %B %Y}, after the time "
+            "for which they are kept. Start a new run: it prepares everything anew."
+        )
+
+
+def _refuse_outdated(run: Run) -> None:
+    """Keep an old run from undoing what a later one did to the same audience."""
+    mine = RunAudience.objects.filter(run=run).values("audience")
+    later = RunAudience.objects.filter(audience__in=mine, folded=True, run__created_at__gt=run.created_at).first()
+    if later is not None:
+        raise ValidationError(
+            f"Run {later.run_id} has changed the same audience since. Start a new run: it sends what is still missing."
+        )
