@@ -1,7 +1,8 @@
 """Say whether this installation can do its work: database, broker, storage, and the beat of background work.
 
-`/healthz` says that the web process answers, for whoever restarts it; `/readyz` looks at everything it needs, for
-whoever sends people to it. Neither needs a log-in, and neither tells more than a word for each part.
+`/livez` says that the web process answers, for whoever restarts it; `/healthz` and `/readyz` look at everything it
+needs, for monitors and for whoever sends people to it. None needs a log-in, and none tells more than a sentence for
+each part.
 """
 
 import logging

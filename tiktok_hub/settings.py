@@ -241,7 +241,7 @@ HUB_HTTPS = HUB_PUBLIC_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_BEHIND_PROXY or HUB_HTTPS else None
 SECURE_SSL_REDIRECT = env.bool("HUB_SSL_REDIRECT", default=HUB_HTTPS)
 SECURE_SSL_HOST = urlsplit(HUB_PUBLIC_URL).netloc if HUB_HTTPS else None
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+SECURE_REDIRECT_EXEMPT = [r"^(livez|healthz|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = env.int("HUB_HSTS_SECONDS", default=30 * 86400) if HUB_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HUB_HSTS_SUBDOMAINS", default=True)
 # Only the owner of a domain can say that all of it is for the preload list, so nobody is told to.

@@ -9,8 +9,9 @@ from tiktok_hub.shell import platform_site
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("livez", views.livez, name="livez"),
     path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("readyz", views.healthz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("platform/", platform_site.urls),
     path("api/v1/", api.urls),

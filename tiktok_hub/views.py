@@ -24,13 +24,13 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "hub/home.html", context)
 
 
-def healthz(request: HttpRequest) -> JsonResponse:
+def livez(request: HttpRequest) -> JsonResponse:
     """Say that the web process answers."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
-def readyz(request: HttpRequest) -> JsonResponse:
+def healthz(request: HttpRequest) -> JsonResponse:
     """Say whether everything that the hub needs does its work: 200, else 503 with what does not."""
     found = readiness()
     ready = all(word == "ok" for word in found.values())

@@ -56,7 +56,7 @@ def web_running(log: Path, environment: dict[str, str]) -> Iterator[str]:
 def answers(url: str) -> bool:
     """Say whether a web server answers."""
     try:
-        return requests.head(f"{url}/healthz", timeout=60).status_code < 500
+        return requests.head(f"{url}/livez", timeout=60).status_code < 500
     except requests.ConnectionError:
         return False
 

@@ -24,11 +24,12 @@ def _broker(settings):
 
 @pytest.fixture
 def ready(db, _broker, settings, tmp_path):
-    """An installation in which all parts do their work; asks `/readyz`."""
+    """An installation in which all parts do their work; asks `/readyz` and `/healthz`, which say the same."""
     beat_note()
 
     def ask():
-        answer = Client().get("/readyz")
+        answer, other = Client().get("/readyz"), Client().get("/healthz")
+        assert (answer.status_code, sorted(answer.json())) == (other.status_code, sorted(other.json()))
         return answer.status_code, answer.json()["checks"]
 
     return ask
@@ -66,4 +67,4 @@ def test_background_work_that_stands_still_is_not_ready(ready):
 
 def test_liveness_asks_nothing(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    assert Client().get("/healthz").json() == {"status": "ok"}
+    assert Client().get("/livez").json() == {"status": "ok"}

@@ -62,7 +62,7 @@ def web_answers(listener: socket.socket) -> bool:
     host, port = listener.getsockname()[:2]
     connection = http.client.HTTPConnection(str(host), int(port), timeout=2.0)
     try:
-        connection.request("HEAD", "/healthz", headers={"Host": "localhost"})
+        connection.request("HEAD", "/livez", headers={"Host": "localhost"})
         return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
     except (OSError, http.client.HTTPException):
         return False

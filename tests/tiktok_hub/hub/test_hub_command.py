@@ -35,7 +35,7 @@ def address(hub) -> str:
 
 def answers(hub) -> bool:
     """Say whether the pages answer."""
-    return requests.get(f"{address(hub)}healthz", timeout=30).status_code == 200
+    return requests.get(f"{address(hub)}livez", timeout=30).status_code == 200
 
 
 @pytest.mark.parametrize("part", PARTS)

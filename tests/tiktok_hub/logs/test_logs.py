@@ -86,7 +86,7 @@ def test_text_of_a_failed_tasks_exception_is_left_out():
 )
 def test_request_has_an_id_that_the_answer_names(settings, behind_proxy, given, kept):
     settings.HUB_BEHIND_PROXY = behind_proxy
-    answer = Client().get("/healthz", headers={"X-Request-ID": given})
+    answer = Client().get("/livez", headers={"X-Request-ID": given})
     assert (answer["X-Request-ID"] == given) == kept
     assert answer["X-Request-ID"]
 

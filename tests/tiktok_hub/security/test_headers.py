@@ -77,7 +77,7 @@ def test_a_laptop_without_https_keeps_working():
     assert "upgrade-insecure-requests" not in said
 
 
-@pytest.mark.parametrize("address", ["/login/", "/healthz", "/acme/", "/authorize/nothing/", "/nowhere/at/all/"])
+@pytest.mark.parametrize("address", ["/login/", "/livez", "/acme/", "/authorize/nothing/", "/nowhere/at/all/"])
 def test_every_answer_bears_the_headers(acme, ada, client_of, address):
     answer = client_of(ada).get(address)
     for name, value in HEADERS.items():
