@@ -7,7 +7,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from destinations.emulator.server import EmulatorServer, running
-from tests.once import database_refuse
+from tests.collecting import database_refuse, longest_first
 from tests.walls import flush_allowed
 from tiktok_hub.tenancy.choices import Policy
 from tiktok_hub.tenancy.models import Membership, Tenant, User
@@ -15,8 +15,9 @@ from tiktok_hub.tenancy.scope import tenant_scope
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """See that what runs on one database only does not depend on it."""
+    """See that what runs on one database only does not depend on it, and begin with what takes longest."""
     database_refuse(items)
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")

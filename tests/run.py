@@ -1,6 +1,6 @@
 """Run the whole suite on SQLite and again on PostgreSQL, with a real Valkey, and say on what it ran.
 
-What knows no database runs once (`tests/once.py`). Both servers come from Python packages and live in a temporary
+What knows no database runs once (`tests/collecting.py`). Both servers come from Python packages and live in a temporary
 folder for the time of the tests. `TEST_DATABASE_URL` and `TEST_REDIS_URL` name others. Arguments go to pytest; the exit
 status is that of the first suite that failed.
 """
@@ -21,7 +21,7 @@ from types import FrameType
 import psycopg
 import redis
 
-from tests.once import ONCE
+from tests.collecting import ONCE
 from tests.servers import postgres_running, valkey_running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def suite(arguments: list[str], broker: str, database: str, browser: str | None)
     if database and not any(Path(argument.split("::")[0]).exists() for argument in arguments):
         command += [f"--ignore={folder}" for folder in ONCE]
     if not any(argument.startswith(ALONE) for argument in arguments):
-        command += ["-n", str(min(os.cpu_count() or 1, PROCESSES_MAX)), "--dist", "loadfile"]
+        command += ["-n", str(min(os.cpu_count() or 1, PROCESSES_MAX)), "--dist", "loadfile", "--no-loadscope-reorder"]
     began = time.monotonic()
     with subprocess.Popen([*command, *arguments], cwd=ROOT, env=environment) as process:
         try:
