@@ -125,7 +125,7 @@ def reconciliation_context(request: HttpRequest) -> dict[str, Any]:
         "orchestrations": list(wish.orchestrations),
         "parts": parts, "left_out": runs.filter(prepared_at__isnull=True).count(),
         "chart": days_chart(runs, wish.period), "rejects": rejected_why(prepared),
-        "runs": [as_line(run) for run in prepared.order_by("-created_at")[:LAST_RUNS]] if wish.chosen else [],
+        "runs": as_links(prepared.order_by("-created_at")[:LAST_RUNS]) if wish.chosen else [],
         "audiences": audiences_lines(request, wish.period, wish.chosen),
         "can_download": request.user.has_perm("orchestrations.download_run"),
         "query": f"days={len(wish.period.days)}" + (f"&orchestration={wish.chosen.pk}" if wish.chosen else ""),
@@ -186,12 +186,16 @@ def rejected_why(prepared: QuerySet[Run]) -> list[Reason]:
     return reasons(dict(counts.most_common(TOP_REASONS)))
 
 
-def as_line(run: Run) -> Line:
-    """Return one run as a line."""
+def as_line(run: Run, url: str = "") -> Line:
+    """Return one run as a line, with the address that it leads to."""
     counts = {name: getattr(run, name) or 0 for name in (*ROWS, *EVENTS)}
-    url = reverse("admin:orchestrations_run_change", args=[run.pk])
     sample = f", sample of {run.sample}" if run.sample else ""
     return Line(f"Run {run.pk}, {run.created_at:%-d %b %Y}{sample}", url, 1, counts, [])
+
+
+def as_links(runs: Iterable[Run]) -> list[Line]:
+    """Return runs as lines that lead to their pages."""
+    return [as_line(run, reverse("admin:orchestrations_run_change", args=[run.pk])) for run in runs]
 
 
 def reconciliation_csv(request: HttpRequest) -> StreamingHttpResponse:
