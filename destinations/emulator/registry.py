@@ -1,5 +1,6 @@
 """Keep the accounts in memory: build them from seeds, look them up, answer who may use what."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -75,7 +76,7 @@ class Registry:
 def _add(target: dict[str, Row], kind: type[Row], seed: Seed, key: str, identifier: str) -> None:
     for row in rows(seed, key):
         try:
-            target[str(row[identifier])] = kind(**row)
+            target[str(row[identifier])] = kind(**deepcopy(row))  # a seed may build many emulators
         except KeyError as error:
             raise SeedError(f"An entry of {key} lacks {identifier}.") from error
         except TypeError as error:

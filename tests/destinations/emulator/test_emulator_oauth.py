@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from destinations.emulator.server import running
+
 APP = {"app_id": "7000000000000000001", "secret": "emulator-secret"}
 BACK = "http://127.0.0.1:8000/callback/?from=tiktok"
 ACME, GLOBEX = "7654321098765432109", "7654321098765432209"
@@ -162,3 +164,9 @@ def test_revoked_token_is_dead(sender: Any) -> None:
 def test_token_can_be_revoked_from_outside(sender: Any) -> None:
     sender.control("revoke", {"token": "emulator-token-acme"})
     assert sender.get("user/info/")["code"] == 40105
+
+
+def test_change_of_one_emulator_changes_no_other(sender: Any) -> None:
+    sender.emulator.state.registry.tokens["emulator-token-acme"].advertiser_ids.append("12")
+    with running() as other:
+        assert other.state.registry.tokens["emulator-token-acme"].advertiser_ids == [ACME]
