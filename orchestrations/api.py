@@ -43,7 +43,7 @@ class OrchestrationOut(Schema):
         """Return an orchestration's fields."""
         schedule = getattr(row, "schedule", None)
         return {
-            "id": row.pk, "name": row.name, "description": row.description, "query": row.query.name,
+            "id": row.pk, "name": row.name, "description": row.description, "query": row.asked.name,
             "destination": row.destination.name, "enabled": row.enabled,
             "next_run": schedule.next_slot if schedule and schedule.enabled and row.enabled else None,
         }  # fmt: skip

@@ -85,6 +85,7 @@ class RunTrigger(TextChoices):
     SCHEDULE = "schedule", "Schedule"
     GROUP = "group", "Group"
     API = "api", "API"
+    STREAM = "stream", "Stream"
 
 
 class ScheduleKind(TextChoices):

@@ -241,7 +241,7 @@ class OrchestrationAdmin(OwnPageAdmin):
 def orchestration_mapped(orchestration: Orchestration) -> Mapped:
     """Return how the query's columns fit the destination."""
     settings = {**orchestration.destination.settings, **orchestration.settings}
-    return columns_map(orchestration.query.columns, destination_target(orchestration.destination, settings))
+    return columns_map(orchestration.asked.columns, destination_target(orchestration.destination, settings))
 
 
 def form_mapped(form: Any) -> Mapped | None:

@@ -7,11 +7,13 @@ from orchestrations.models.orchestrations import Orchestration
 from orchestrations.models.retention import RetentionReport
 from orchestrations.models.runs import Batch, Run
 from orchestrations.models.schedules import Schedule
+from orchestrations.models.streams import Chunk, Stream, WriteKey
 
 __all__ = [
     "Audience",
     "AudienceReading",
     "Batch",
+    "Chunk",
     "Claim",
     "Dataset",
     "GroupMember",
@@ -23,5 +25,7 @@ __all__ = [
     "Run",
     "RunAudience",
     "Schedule",
+    "Stream",
+    "WriteKey",
     "table_name_validate",
 ]

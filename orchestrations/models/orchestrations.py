@@ -17,6 +17,8 @@ AUDIENCE_NAME_LONGEST = 70  # characters, TikTok's limit
 class Orchestration(TenantModel):
     """An active query that goes to a destination, with the settings that are required at orchestration.
 
+    One without a query has a `stream` instead, from which its rows come.
+
     `settings` overrides, for this orchestration, those settings of the destination that may wait until here.
     `sync_mode`, `max_removal_percent` and `when_deleted` matter where the destination keeps an audience; `sync_mode` is
     blank elsewhere.
@@ -24,7 +26,7 @@ class Orchestration(TenantModel):
 
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
-    query = models.ForeignKey(Query, models.PROTECT, related_name="orchestrations")
+    query = models.ForeignKey(Query, models.PROTECT, null=True, related_name="orchestrations")
     destination = models.ForeignKey(Destination, models.PROTECT, related_name="orchestrations")
     settings = models.JSONField(default=dict, blank=True)
     sync_mode = models.CharField(
@@ -61,6 +63,13 @@ class Orchestration(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def asked(self) -> Query:
+        """Return the query of one that has no stream; raise TypeError for one that has."""
+        if self.query is None:
+            raise TypeError(f"The orchestration {self.pk} has a stream and no query.")
+        return self.query
 
     @property
     def settings_merged(self) -> dict[str, Any]:

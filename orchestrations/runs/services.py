@@ -80,10 +80,11 @@ def orchestration_check(orchestration: Orchestration, membership: Membership | N
         raise PermissionDenied("This destination is not open to you. Ask an administrator of this tenant for access.")
     if not destination.enabled:
         raise ValidationError({"destination": f"The destination “{destination}” is disabled."})
-    if query.status != QueryStatus.ACTIVE:
+    if query is not None and query.status != QueryStatus.ACTIVE:
         raise ValidationError({"query": f"The query “{query}” is a draft. Activate it first."})
     settings = settings_effective(orchestration)
-    columns_check(query, destination.spec, settings)
+    if query is not None:
+        columns_check(query, destination.spec, settings)
     if destination.spec.keeps_audience:
         audience_check(orchestration, settings)
     return settings
@@ -238,7 +239,7 @@ def _rows_inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict
     return {
         "plugin": orchestration.destination.plugin,
         "settings": settings,
-        "sql": orchestration.query.sql,
+        "sql": orchestration.asked.sql,
         "tables": dict(Dataset.objects.values_list("name", "path")),
         "time_zone": orchestration.tenant.time_zone,
         "country": orchestration.destination.country,

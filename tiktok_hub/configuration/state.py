@@ -117,7 +117,7 @@ def _clean(row: Destination) -> dict[str, Any]:
 def _orchestration(row: Orchestration) -> dict[str, Any]:
     return {
         "description": row.description,
-        "query": row.query.name,
+        "query": row.asked.name,
         "destination": row.destination.name,
         "enabled": row.enabled,
         "settings": settings_hidden(row.destination.spec, row.settings),
