@@ -1,10 +1,12 @@
 """The words between preparation and its callers: what goes in, and the pieces that come out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from destinations.preparation.fields import Field
@@ -94,6 +96,21 @@ class Declaration(Protocol):
 
     @property
     def fields(self) -> tuple[Field, ...]: ...
+
+
+class Receiver(Protocol):
+    """What takes finished events: a column of JSON texts that each end with a comma."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def add(
+        self, texts: pa.StringArray, event_of_row: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], /
+    ) -> "Iterator[Piece]":
+        """Take events without NULLs; `event_of_row` (ascending) says for each row which text it is part of."""
+
+    def flush(self) -> "Iterator[Piece]":
+        """Give what is held back, if anything."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from destinations.preparation.assembly import Assembly
-from destinations.preparation.bodies import Cutter
-from destinations.preparation.contract import DUPLICATE, ISSUES_SCHEMA, REJECT, Issues, Piece
+from destinations.preparation.contract import DUPLICATE, ISSUES_SCHEMA, REJECT, Issues, Piece, Receiver
 from destinations.preparation.issues import issues_table, listed_issues, old_issues
 
 HELD = 50_000
@@ -33,7 +32,7 @@ def flags(column: pa.Array) -> Flags:
 class Grouper:
     """Group rows that arrive in batches and hand the events to a cutter."""
 
-    cutter: Cutter
+    cutter: Receiver
     assembly: Assembly
     _open: list[pa.Table] = field(default_factory=list)
     _overflown: tuple[str, str] | None = None

@@ -1,0 +1,228 @@
+"""Prepare posted events a few at a time: the same SQL as for queries, planned once and executed often.
+
+Planning costs several times what a few hundred rows do. So the engine is given a relation whose content changes, an
+object that hands out an Arrow stream, and a prepared statement over it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from destinations.preparation import careful
+from destinations.preparation.bodies import SUFFIX, opening
+from destinations.preparation.contract import (
+    DUPLICATE,
+    REJECT,
+    WARNING,
+    Context,
+    Declaration,
+    Issues,
+    Limits,
+    Piece,
+    Settings,
+)
+from destinations.preparation.errors import engine_errors
+from destinations.preparation.event_sql import EventSql
+from destinations.preparation.grouping import Grouper, flags
+from destinations.preparation.issues import listed_issues, old_issues
+
+STATEMENTS = 32
+"""Prepared statements that are kept; the one used longest ago makes room."""
+
+Row = Mapping[str, object]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Admitted:
+    """What became of some items: `texts` are the events' JSON, `numbers` the items they are of, in their order.
+
+    `issues` are `[number, field, reason, masked value, level]`.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    issues: list[list[object]] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Put events in the order of the items; an item of which any row is bad is not an event."""
+        bad = {issue[0] for issue in self.issues if issue[4] == REJECT}
+        events = sorted(pair for pair in zip(self.numbers, self.texts, strict=True) if pair[0] not in bad)
+        self.numbers, self.texts = [number for number, _ in events], [text for _, text in events]
+
+    def body(self, settings: Settings) -> bytes:
+        """Return a request body of the events."""
+        return opening(settings) + ",".join(self.texts).encode() + SUFFIX
+
+
+class Relation:
+    """A relation whose content is put in from outside; the engine asks for it anew with each execution."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the present content to the engine."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+@dataclass(slots=True)
+class Statement:
+    """A prepared statement and the relation that it reads."""
+
+    name: str
+    sql: EventSql
+    schema: pa.Schema
+    relation: Relation
+    grouped: bool
+
+
+class EventDoor:
+    """Turns items into events; belongs to one thread. Close it when done."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._con = self._stack.enter_context(duckdb.connect())
+        self._con.execute("SET threads = 1")
+        self._stack.enter_context(careful.registered(self._con))
+        self._statements: dict[object, Statement] = {}
+        self._columns: dict[object, set[str]] = {}
+        self._made = 0
+
+    def close(self) -> None:
+        """End the engine."""
+        self._stack.close()
+
+    def prepare(
+        self, items: Sequence[Sequence[Row]], *, spec: Declaration, settings: Settings, context: Context
+    ) -> Admitted:
+        """Prepare items, each the rows of one event (several where it has several contents), in their order.
+
+        Rows map names of the declaration's columns to texts, or e-mails, phones and external ids to lists of texts.
+        Every row of an item of several has the same event and event_id. Raise PreparationError where the engine fails;
+        a bad item never does.
+        """
+        admitted = Admitted()
+        with engine_errors():
+            for (lists, grouped), chosen in _alike(items).items():
+                rows = [(number, row) for number in chosen for row in items[number]]
+                statement = self._statement(rows, lists, grouped=grouped, sql=(spec, settings, context))
+                item_of_row = np.array([number for number, _ in rows], np.int64)
+                taker = Taker(admitted, item_of_row, Limits(1, context.limits.bytes_per_request))
+                statement.relation.table = _table(rows, statement.schema)
+                for piece in self._pieces(statement, taker):
+                    taker.issues(piece)
+        admitted.settle()
+        return admitted
+
+    def _pieces(self, statement: Statement, taker: "Taker") -> Iterator[Piece]:
+        result = self._con.sql(f"EXECUTE {statement.name}").to_arrow_table()
+        batch = next(iter(result.combine_chunks().to_batches()), None)
+        if batch is None:
+            return
+        if statement.grouped:
+            grouper = Grouper(taker, statement.sql.assembly)
+            yield from grouper.add(batch)
+            yield from grouper.finish()
+            return
+        rows = batch.column("_row")
+        numbers, valid = rows.to_numpy(), batch.column("valid")
+        yield from listed_issues(rows, batch.column("issues"))
+        yield from old_issues(numbers[flags(batch.column("old"))])
+        texts = batch.column("json").filter(valid)
+        yield from taker.add(texts, np.arange(len(texts)), numbers[flags(valid)])
+
+    def _statement(
+        self,
+        rows: list[tuple[int, Row]],
+        lists: frozenset[str],
+        *,
+        grouped: bool,
+        sql: tuple[Declaration, Settings, Context],
+    ) -> Statement:
+        """Return the statement that reads these rows' columns under these settings, made if there is none."""
+        spec, settings, context = sql
+        alike = (id(spec.fields), orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), lists, grouped)
+        seen = self._columns.setdefault(alike, set())
+        seen.update(name for _, row in rows for name in row)
+        key = (alike, context, len(seen))
+        found = self._statements.pop(key, None)
+        if found is not None:
+            self._statements[key] = found
+            return found
+        columns = {name: "VARCHAR[]" if name in lists else "VARCHAR" for name in sorted(seen)}
+        self._made += 1
+        name = f"hub_door_{self._made}"
+        fields = [(column, pa.list_(pa.string()) if column in lists else pa.string()) for column in columns]
+        schema = pa.schema([("_row", pa.int64()), *fields])
+        relation = Relation(schema.empty_table())
+        event_sql = EventSql(spec, settings, context, name, columns)
+        self._con.register(name, relation)
+        text = event_sql.groups(name, "NULL::VARCHAR") if grouped else event_sql.rows("NULL::VARCHAR")
+        self._con.execute(f"PREPARE {name} AS {text}")
+        self._statements[key] = made = Statement(name, event_sql, schema, relation, grouped)
+        if len(self._statements) > STATEMENTS:
+            self._drop(self._statements.pop(next(iter(self._statements))))
+        return made
+
+    def _drop(self, statement: Statement) -> None:
+        self._con.execute(f"DEALLOCATE {statement.name}")
+        self._con.unregister(statement.name)
+
+
+class Taker:
+    """Takes finished events where queries have a cutter: it makes no bodies, and remembers whose they are."""
+
+    def __init__(self, admitted: Admitted, item_of_row: Ints, limits: Limits) -> None:
+        self.admitted, self.item_of_row, self.limits = admitted, item_of_row, limits
+        self.told: set[tuple[object, ...]] = set()
+
+    def add(self, texts: pa.StringArray, event_of_row: Ints, rows: Ints) -> Iterator[Piece]:
+        """Take events; `event_of_row` (ascending) says for each row which text it is part of."""
+        first = np.searchsorted(event_of_row, np.arange(len(texts)))
+        sizes = pc.binary_length(texts).to_numpy()
+        for text, number, size in zip(
+            texts.to_pylist(), self.item_of_row[rows[first] - 1].tolist(), sizes, strict=True
+        ):
+            if size > self.limits.bytes_per_request:
+                self.admitted.issues.append([number, "event_id", "event_too_large", None, REJECT])
+            else:
+                self.admitted.texts.append(text[:-1])
+                self.admitted.numbers.append(number)
+        yield from ()
+
+    def flush(self) -> Iterator[Piece]:
+        """End: nothing is held back."""
+        yield from ()
+
+    def issues(self, piece: Piece) -> None:
+        """Take what was found wrong, once per item."""
+        if isinstance(piece, Issues):
+            for issue in piece.table.to_pylist():
+                number = int(self.item_of_row[issue["row"] - 1])
+                level = WARNING if issue["level"] == DUPLICATE else issue["level"]
+                told = (number, issue["field"], issue["reason"], issue["value"], level)
+                if told not in self.told:
+                    self.told.add(told)
+                    self.admitted.issues.append(list(told))
+
+
+def _alike(items: Iterable[Sequence[Row]]) -> dict[tuple[frozenset[str], bool], list[int]]:
+    """Sort the numbers of items by what their statement must be able to do."""
+    found: dict[tuple[frozenset[str], bool], list[int]] = {}
+    for number, rows in enumerate(items):
+        lists = frozenset(name for name, value in rows[0].items() if isinstance(value, list))
+        found.setdefault((lists, len(rows) > 1), []).append(number)
+    return found
+
+
+def _table(rows: list[tuple[int, Row]], schema: pa.Schema) -> pa.Table:
+    columns = [pa.array([row.get(name) for _, row in rows], schema.field(name).type) for name in schema.names[1:]]
+    return pa.Table.from_arrays([pa.array(range(1, len(rows) + 1), pa.int64()), *columns], schema=schema)
