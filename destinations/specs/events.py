@@ -118,8 +118,11 @@ SETTINGS = (
 )
 
 
-def _item(column: str, kind: Kind, label: str, sentence: str = "", *, strict: bool = False) -> Field:
-    return Field(column, f"properties.contents[].{column}", kind, label, sentence, strict=strict)
+def _item(
+    column: str, kind: Kind, label: str, sentence: str = "", *, strict: bool = False, posted_as: tuple[str, ...] = ()
+) -> Field:
+    target = f"properties.contents[].{column}"
+    return Field(column, target, kind, label, sentence, strict=strict, posted_as=posted_as)
 
 
 FIELDS = (
@@ -160,6 +163,7 @@ FIELDS = (
         fallback="fixed_event_name",
         choices=STANDARD_EVENTS + LEGACY_EVENTS,
         choices_for=(OFFLINE,),
+        posted_as=("event_name", "event_type"),
     ),
     Field(
         "timestamp",
@@ -168,6 +172,7 @@ FIELDS = (
         "Timestamp",
         "When it happened: ISO 8601, a SQL timestamp, or Unix time.",
         required=Required.ALWAYS,
+        posted_as=("event_time", "time"),
     ),
     Field(
         "event_id",
@@ -196,17 +201,44 @@ FIELDS = (
         required_for=(WEB,),
         pii=True,
     ),
-    Field("tiktok_click_id", "user.ttclid", Kind.TEXT, "Click ID", "ttclid of the landing page.", (WEB,), pii=True),
-    Field("cookie_id", "user.ttp", Kind.TEXT, "Cookie ID", "Value of the cookie _ttp.", (WEB,), pii=True),
+    Field(
+        "tiktok_click_id",
+        "user.ttclid",
+        Kind.TEXT,
+        "Click ID",
+        "ttclid of the landing page.",
+        (WEB,),
+        pii=True,
+        posted_as=("ttclid", "callback"),
+    ),
+    Field(
+        "cookie_id",
+        "user.ttp",
+        Kind.TEXT,
+        "Cookie ID",
+        "Value of the cookie _ttp.",
+        (WEB,),
+        pii=True,
+        posted_as=("ttp",),
+    ),
     Field("ip", "user.ip", Kind.IP, "IP address", "Of the customer, never hashed.", (WEB,), pii=True),
-    Field("agent", "user.user_agent", Kind.TEXT, "User agent", "Of the customer's browser.", (WEB,), pii=True),
+    Field(
+        "agent",
+        "user.user_agent",
+        Kind.TEXT,
+        "User agent",
+        "Of the customer's browser.",
+        (WEB,),
+        pii=True,
+        posted_as=("user_agent",),
+    ),
     Field("locale", "user.locale", Kind.LOCALE, "Locale", "BCP 47, such as en-US.", (WEB,)),
     _item("content_id", Kind.TEXT, "Content ID", "SKU; rows with the same event and event_id become one event."),
     _item("content_name", Kind.TEXT, "Content name"),
     _item("content_category", Kind.TEXT, "Content category"),
     _item("brand", Kind.TEXT, "Brand"),
-    _item("price", Kind.NUMBER, "Price", "Of one unit.", strict=True),
-    _item("quantity", Kind.QUANTITY, "Quantity", strict=True),
+    _item("price", Kind.NUMBER, "Price", "Of one unit.", strict=True, posted_as=("content_price",)),
+    _item("quantity", Kind.QUANTITY, "Quantity", strict=True, posted_as=("content_quantity",)),
     Field(
         "content_type",
         "properties.content_type",
@@ -237,7 +269,14 @@ FIELDS = (
     Field("order_id", "properties.order_id", Kind.TEXT, "Order ID"),
     Field("shop_id", "properties.shop_id", Kind.TEXT, "Shop ID"),
     Field("description", "properties.description", Kind.TEXT, "Description"),
-    Field("query", "properties.search_string", Kind.TEXT, "Search text", "What the customer searched for."),
+    Field(
+        "query",
+        "properties.search_string",
+        Kind.TEXT,
+        "Search text",
+        "What the customer searched for.",
+        posted_as=("search_string",),
+    ),
     Field(
         "event_channel",
         "properties.event_channel",
@@ -258,8 +297,9 @@ FIELDS = (
         (WEB,),
         required=Required.ALWAYS,
         fallback="default_page_url",
+        posted_as=("url",),
     ),
-    Field("referrer_url", "page.referrer", Kind.URL, "Referrer URL", "", (WEB,)),
+    Field("referrer_url", "page.referrer", Kind.URL, "Referrer URL", "", (WEB,), posted_as=("referrer",)),
     Field(
         "limited_data_use",
         "limited_data_use",
