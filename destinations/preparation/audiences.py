@@ -1,7 +1,6 @@
 """Prepare audiences: rows of a query and the states of audiences in, requests that make them equal out."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -26,12 +25,13 @@ from destinations.preparation.contract import (
     Progress,
     Settings,
     Tally,
+    Target,
 )
 from destinations.preparation.errors import PreparationError, engine_errors
 from destinations.preparation.issues import issues_table, listed_issues
 from destinations.preparation.listing import PART_BYTES, FileRequests
 from destinations.preparation.mapping import NO_ROWS, MappingRequests, body_addressed, body_slice
-from destinations.preparation.matching import ADD_ONLY, MIRROR, MODES, REMOVE, Match, Side
+from destinations.preparation.matching import ADD_ONLY, CHANGES, MIRROR, MODES, REMOVE, Match, Side
 from destinations.preparation.matching import REPLACE as REPLACE_ALL
 from destinations.preparation.people import People, Positions
 from destinations.preparation.placing import state_positions, without_rows
@@ -97,10 +97,7 @@ class Preparation:
         split = Split.for_entries(max([self._rows(), *(state_rows(t.state) for t in self.context.targets)]))
         people = People(self.scratch, self.sql.kinds, split)
         yield from self._reading(people)
-        sides = [
-            Side(target, self.context.mode, self._reader(target.state, split), len(people.bits), self.scratch)
-            for target in self.context.targets
-        ]
+        sides = [self._side(target, split, len(people.bits)) for target in self.context.targets]
         match = Match(people, sides, self.scratch)
         for piece in match.run():
             yield piece or Progress(self.read)
@@ -116,8 +113,9 @@ class Preparation:
         found = self.con.execute(f"SELECT count(*) FROM {self.sql.relation}").fetchall()  # noqa: S608 - the caller's
         return int(found[0][0])
 
-    def _reader(self, state: Path | None, split: Split) -> StateReader:
-        return StateReader(self.con, state, split, self.scratch.path)
+    def _side(self, target: Target, split: Split, rows: int) -> Side:
+        reader = StateReader(self.con, target.state, split, self.scratch.path)
+        return Side(target, self.context.mode, reader, rows, self.scratch)
 
     def _reading(self, people: People) -> Iterator[Piece]:
         for batch in batches(self.con, self.sql.reading(), "_row", READ_ROWS):
@@ -140,6 +138,7 @@ class Preparation:
             yield from self._files(people, side, phases)
             return
         most = int(str(self.settings.get("people_per_request") or PEOPLE_PER_REQUEST))
+        most = min(most, self.context.limits.rows_per_request)
         limits = Limits(most, self.context.limits.bytes_per_request)
         requests = MappingRequests(self.con, limits, self.number)
         for action, source in phases:
@@ -171,9 +170,27 @@ def _phases(people: People, side: Side) -> list[tuple[str, Source]]:
         return [(REPLACE, rows)]
     if mode == REMOVE:
         return [(ADD, state)] if anew else [(DELETE, lambda: without_rows(rows()))]
+    if mode == CHANGES:
+        return _change_phases(people, side)
     if mode == ADD_ONLY and anew:
         return [(ADD, lambda: (some for source in (rows, state) for some in source()))]
     return [(ADD, rows)] if anew or mode != MIRROR else [(DELETE, state), (ADD, rows)]
+
+
+def _change_phases(people: People, side: Side) -> list[tuple[str, Source]]:
+    """Say what is sent where rows add and remove: what goes, also where TikTok is not known to have it, then the rest.
+
+    No id is in both, see `changes`. In an audience that is filled anew nobody has to be removed.
+    """
+
+    def adds() -> Iterator[Positions]:
+        yield from people.positions(side.wanted & ~side.removing)
+        if side.target.anew:
+            yield from state_positions(side.left, people.split.parts)
+
+    if side.target.anew:
+        return [(ADD, adds)]
+    return [(DELETE, lambda: people.positions(people.owners & side.removing)), (ADD, adds)]
 
 
 def _request(side: Side, kind: str, phase: int, action: str) -> Prepared:

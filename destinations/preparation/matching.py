@@ -19,10 +19,12 @@ from destinations.preparation.told import StateReader, Told
 
 WANTED = 16
 """Bit of a target's byte per row: it has an id that the target needs and no row before it has. The low four bits say
-which of its ids the state holds."""
+which of its ids bring nobody new: the state holds them, or they are to be removed."""
 
 MIRROR, ADD_ONLY, REMOVE, REPLACE = "mirror", "add", "remove", "replace"
 MODES = (MIRROR, ADD_ONLY, REMOVE, REPLACE)
+CHANGES = "changes"
+"""The mode of changes that were posted one by one: each row says whether its person is added or removed."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,31 @@ class Owners:
     chunks: list[tuple[Words, Index]] | None
 
 
-class Side:
-    """One target: its state, and what comes out of the comparison with it."""
+@dataclass(frozen=True)
+class Compared:
+    """What a state holds of one type and partition, and of distinct ids: where each would be, whether it stays there.
 
-    def __init__(self, target: Target, mode: str, reader: StateReader, rows: int, scratch: Scratch) -> None:
+    `met` are ids that bring nobody new: those the state holds, and those that are to be removed.
+    """
+
+    told: Told
+    at: Index
+    stays: Flags
+    met: Flags
+
+
+class Side:
+    """One target: its state, and what comes out of the comparison with it.
+
+    `removing` says of each row (from 0) whether it removes; where it is not given, the mode says it of all.
+    """
+
+    def __init__(
+        self, target: Target, mode: str, reader: StateReader, rows: int, scratch: Scratch, removing: Flags | None = None
+    ) -> None:
         self.target, self.mode, self.reader = target, mode, reader
         self.bits: Bits = np.zeros(rows, np.uint8)
+        self.removing = np.full(rows, mode == REMOVE) if removing is None else removing
         split = reader.split
         # Person, type, digest of what only the state has.
         self.left = scratch.partitions(WORDS + 2, split.parts)
@@ -55,27 +76,31 @@ class Side:
         self._kept, self._seen = Distinct(scratch, split), Distinct(scratch, split)
         self._before = Distinct(scratch, split) if reader.people is None else None
 
-    def compare(self, kind: int, part: int, owners: Owners) -> tuple[Told, Index, Flags]:
-        """Compare distinct ids with the state's; return the state's, where each id would be in them, and whether."""
+    def compare(self, kind: int, part: int, owners: Owners) -> Compared:
+        """Compare distinct ids with those that the state holds."""
         told = self.reader.take(kind, part)
         at, known = find(told.digests, owners.digests)
+        removed = self.removing[owners.rows]
         needed = ~known if not self.target.anew else np.ones(len(known), np.bool_)
         if told.count:
             needed |= ~told.sure[np.minimum(at, told.count - 1)]
-            self._state_only(kind, part, told, at[known])
+            self._state_only(kind, part, told, at[known], at[known & removed])
         self.bits[owners.rows[needed]] |= WANTED
         first = owners.persons == heads(owners.digests)
-        self._seen.add_near(part, heads(owners.digests)[known & first], owners.persons[known & first])
-        if self.mode != REMOVE:
-            self.ids_added += int(np.count_nonzero(~known))
-        return told, at, known
+        met = known | removed
+        self._seen.add_near(part, heads(owners.digests)[met & first], owners.persons[met & first])
+        self.ids_added += int(np.count_nonzero(~met))
+        return Compared(told, at, known & ~removed, met)
 
-    def _state_only(self, kind: int, part: int, told: Told, matched: Index) -> None:
+    def _state_only(self, kind: int, part: int, told: Told, matched: Index, removed: Index) -> None:
         """Part the state's ids from those that rows have too, and count whose stay."""
         self.state_kinds.add(kind)
         alone = np.ones(told.count, np.bool_)
         alone[matched] = False
-        stays = {MIRROR: ~alone, REPLACE: ~alone, REMOVE: alone, ADD_ONLY: np.ones(told.count, np.bool_)}[self.mode]
+        stays = np.ones(told.count, np.bool_)
+        stays[removed] = False
+        if self.mode in (MIRROR, REPLACE):
+            stays = ~alone
         own = heads(told.digests)
         self._kept.add_near(part, own[stays], told.persons[stays])
         if self._before is not None:
@@ -97,7 +122,7 @@ class Side:
     @property
     def _uses_left(self) -> bool:
         """Whether what only the state has is sent: to be removed, or to an audience that is filled anew."""
-        return self.mode == MIRROR if not self.target.anew else self.mode in (ADD_ONLY, REMOVE)
+        return self.mode == MIRROR if not self.target.anew else self.mode in (ADD_ONLY, REMOVE, CHANGES)
 
     def counts(self, people: People, total: int) -> dict[str, int]:
         """Count people before, added, removed, unchanged and after, and ids."""
@@ -106,20 +131,20 @@ class Side:
         before = self.reader.people if self._before is None else self._before.count()
         before = before or 0
         removed = before - self._kept.count()
-        added = total - self._seen.count() if self.mode != REMOVE else 0
-        after = {ADD_ONLY: before + added, REMOVE: before - removed}.get(self.mode, total)
+        added = total - self._seen.count()
+        changed = self.mode in (ADD_ONLY, REMOVE, CHANGES)
         return {
             "before": before,
             "added": added,
             "removed": removed,
-            "unchanged": before - removed if self.mode == REMOVE else total - added,
-            "after": after,
+            "unchanged": before - removed if self.mode in (REMOVE, CHANGES) else total - added,
+            "after": before + added - removed if changed else total,
             "ids_added": self.ids_added,
             "ids_removed": self.ids_removed,
         }
 
     def _seen_late(self, people: People) -> Flags:
-        """Find owner rows known to the state by another id than an own first one: those were counted already."""
+        """Find owner rows that were met by another id than an own first one: those were counted already."""
         bits = people.bits
         known = self.bits & np.uint8(15)
         at_once = first_bit(bits) & (bits >> np.uint8(OWNED)) & known
@@ -163,10 +188,10 @@ class Match:
         found = [side.compare(kind, part, owners) for side in self.sides]
         first = owners.persons == heads(owners.digests)
         self._heads.add_near(part, owners.persons[first], owners.persons[first])
-        self._mark(kind, part, owners, [known for _, _, known in found])
-        for side, (told, at, known) in zip(self.sides, found, strict=True):
-            if side.mode in (MIRROR, ADD_ONLY) and not side.target.anew and known.any():
-                moved = known & (told.persons[np.minimum(at, told.count - 1)] != owners.persons)
+        self._mark(kind, part, owners, [compared.met for compared in found])
+        for side, now in zip(self.sides, found, strict=True):
+            if side.mode in (MIRROR, ADD_ONLY, CHANGES) and not side.target.anew and now.stays.any():
+                moved = now.stays & (now.told.persons[np.minimum(now.at, now.told.count - 1)] != owners.persons)
                 if moved.any():
                     yield relinked(kind, owners.digests[moved], owners.persons[moved])
 
@@ -189,12 +214,12 @@ class Match:
             owners = Owners(digests[first], rows[first], persons[first], None)
         return owners
 
-    def _mark(self, kind: int, part: int, owners: Owners, known: list[Flags]) -> None:
-        """Note on each row which of its ids it owns and which each state holds."""
+    def _mark(self, kind: int, part: int, owners: Owners, met: list[Flags]) -> None:
+        """Note on each row which of its ids it owns and which bring each target nobody new."""
         bits = self.people.bits
         bit = np.uint8(1 << kind)
         bits[owners.rows] |= bit << np.uint8(OWNED)
-        for side, flags in zip(self.sides, known, strict=True):
+        for side, flags in zip(self.sides, met, strict=True):
             side.bits[owners.rows[flags]] |= bit
         for chunk, at in self._again(kind, part, owners):
             rows = chunk[:, WORDS].astype(np.int64)
@@ -202,7 +227,7 @@ class Match:
             rows, at = rows[others], at[others]
             strange = owners.persons[at] != _persons(chunk)[others]
             self.people.stranger(rows[strange], kind, owners.persons[at][strange])
-            for side, flags in zip(self.sides, known, strict=True):
+            for side, flags in zip(self.sides, met, strict=True):
                 side.bits[rows[flags[at]]] |= bit
 
     def _again(self, kind: int, part: int, owners: Owners) -> Iterator[tuple[Words, Index]]:
