@@ -7,6 +7,7 @@ object that hands out an Arrow stream, and a prepared statement over it.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -49,7 +50,7 @@ class Admitted:
 
     texts: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
-    issues: list[list[object]] = field(default_factory=list)
+    issues: list[list[Any]] = field(default_factory=list)
 
     def settle(self) -> None:
         """Put events in the order of the items; an item of which any row is bad is not an event."""

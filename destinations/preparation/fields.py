@@ -47,7 +47,7 @@ class Field:
     all). A blank value falls back to the setting `fallback`. A bad value rejects the row where `strict`, and is
     dropped with a warning otherwise. `choices` are the words it may be (only in the sources `choices_for`, if given),
     `word` names it in the reason `bad_…`, `aliases` are names accepted besides `column`. `default` is sent where the
-    value is missing but its object is there. `posted_as` are further names in events that are posted: what receivers and
+    value is missing but its object is there. `posted_as` are further names in events that are posted: what TikTok and
     tag managers call it.
     """
 

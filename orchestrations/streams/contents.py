@@ -1,6 +1,7 @@
 """What a chunk holds: prepared events as they will be sent, and what was said of the items they came from."""
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -19,14 +20,16 @@ class Contents:
 
     body: bytes = b""
     numbers: list[int] = field(default_factory=list)
-    issues: list[list[object]] = field(default_factory=list)
+    issues: list[list[Any]] = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=dict)
 
 
 def contents_pack(contents: Contents) -> bytes:
     """Return contents as they are stored."""
     whole = orjson.dumps(asdict(contents) | {"body": contents.body.decode()})
-    return len(whole).to_bytes(8, "little") + pa.Codec("zstd", compression_level=LEVEL).compress(whole, asbytes=True)
+    return len(whole).to_bytes(8, "little") + bytes(
+        pa.Codec("zstd", compression_level=LEVEL).compress(whole, asbytes=True)
+    )
 
 
 def contents_unpack(packed: bytes) -> Contents:

@@ -16,7 +16,20 @@ from tiktok_hub.tenancy.scope import current_tenant, hub_scope
 
 # First URL segments that belong to the hub itself.
 RESERVED_SLUGS = frozenset(
-    {"account", "accounts", "admin", "api", "authorize", "health", "healthz", "invitation", "livez", "login", "logout"}
+    {
+        "account",
+        "accounts",
+        "admin",
+        "api",
+        "authorize",
+        "collect",
+        "health",
+        "healthz",
+        "invitation",
+        "livez",
+        "login",
+        "logout",
+    }
     | {"media", "metrics", "oauth", "platform", "readyz", "sso", "static"}
 )
 

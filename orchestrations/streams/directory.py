@@ -1,0 +1,110 @@
+"""What a collector must know of streams, read from the database and remembered for a second."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from destinations.preparation.contract import Limits
+from destinations.specs.base import Spec
+from orchestrations.models import Stream, WriteKey
+from orchestrations.runs.services import settings_effective
+from orchestrations.streams.parameters import Parameter, lookup
+from tiktok_hub.tenancy.scope import hub_scope
+
+REMEMBERED_SECONDS = 1.0
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Door:
+    """One stream as a collector sees it.
+
+    `keys` maps digests of write keys that are not revoked to their ids; `problem` says why its events cannot be
+    prepared.
+    """
+
+    stream_id: int
+    tenant_id: int
+    public_id: str
+    enabled: bool
+    keys: Mapping[str, int] = field(repr=False)
+    origins: frozenset[str]
+    other_sources: frozenset[str]
+    spec: Spec = field(repr=False)
+    settings: Mapping[str, Any]
+    known: Mapping[str, Parameter] = field(repr=False)
+    time_zone: str
+    country: str
+    max_bytes: int
+    problem: str = ""
+
+    @property
+    def limits(self) -> Limits:
+        """Return what one request of this stream may hold."""
+        most = self.spec.limits
+        return Limits(most.rows_per_request, min(most.bytes_per_request, self.max_bytes))
+
+
+class Directory:
+    """Streams by their public ids; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Door | None]] = {}
+
+    def find(self, public_id: str) -> Door | None:
+        """Return a stream as it was at most a second ago, None where there is none."""
+        now = time.monotonic()
+        with self._lock:
+            read, door = self._known.get(public_id, (0.0, None))
+            if read and now - read < REMEMBERED_SECONDS:
+                return door
+        return self.read([public_id]).get(public_id)
+
+    def read(self, public_ids: Iterable[str]) -> dict[str, Door]:
+        """Read streams anew, remember and return them by public id."""
+        wanted = set(public_ids)
+        found = doors_read(wanted)
+        now = time.monotonic()
+        with self._lock:
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.clear()
+            for public_id in wanted:
+                self._known[public_id] = (now, found.get(public_id))
+        return found
+
+
+def doors_read(public_ids: Iterable[str]) -> dict[str, Door]:
+    """Read streams from the database: two queries, however many they are."""
+    with hub_scope():
+        streams = Stream.objects.filter(public_id__in=list(public_ids)).select_related(
+            "orchestration__destination__tenant", "orchestration__tenant"
+        )
+        rows = list(streams)
+        keys: dict[int, dict[str, int]] = {}
+        for pk, stream, digest in WriteKey.objects.filter(
+            stream__in=[row.pk for row in rows], revoked_at=None
+        ).values_list("pk", "stream", "digest"):
+            keys.setdefault(stream, {})[digest] = pk
+        return {row.public_id: door_of(row, keys.get(row.pk, {})) for row in rows}
+
+
+def door_of(stream: Stream, keys: Mapping[str, int]) -> Door:
+    """Return a stream as a collector sees it."""
+    orchestration = stream.orchestration
+    destination, tenant = orchestration.destination, orchestration.tenant
+    problem, settings = "", {}
+    try:
+        settings = settings_effective(orchestration)
+    except ValidationError as error:
+        problem = " ".join(error.messages)
+    return Door(
+        stream_id=stream.pk, tenant_id=stream.tenant_id, public_id=stream.public_id, enabled=orchestration.enabled,
+        keys=keys, origins=frozenset(stream.allowed_origins), other_sources=frozenset(stream.other_sources),
+        spec=destination.spec, settings=settings, known=lookup(destination.spec, settings),
+        time_zone=tenant.time_zone, country=destination.country or "", max_bytes=stream.max_bytes, problem=problem,
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The collector as a Django view: for servers that know nothing of `tiktok_hub.asgi`, and for tests."""
+
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+from django.http import HttpRequest, HttpResponse
+from django.http.request import RawPostDataException, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from orchestrations.streams.collecting import ANSWER_SECONDS, FAILED, CollectError, collector
+from orchestrations.streams.http import (
+    Head,
+    Reply,
+    answer_reply,
+    body_read,
+    cors,
+    error_reply,
+    head_admit,
+    head_answer,
+)
+from tiktok_hub.acting import client_ip
+
+
+@csrf_exempt
+def collect(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Take the events of a request."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    query = str(request.META.get("QUERY_STRING", ""))
+    reply = _reply(request, Head(request.method or "", public_id, query, headers, client_ip(request)))
+    return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
+
+
+def _reply(request: HttpRequest, head: Head) -> Reply:
+    if reply := head_answer(collector, head):
+        return reply
+    try:
+        admission = head_admit(collector, head)
+        answer = collector.submit(body_read(admission, _body(request))).result(timeout=ANSWER_SECONDS)
+        return answer_reply(admission, answer)
+    except FutureTimeoutError:
+        return error_reply(CollectError(503, "not_written", FAILED, retry_after=5), _cors(head))
+    except CollectError as error:
+        return error_reply(error, _cors(head))
+
+
+def _cors(head: Head) -> dict[str, str]:
+    return cors(collector.directory.find(head.public_id), head)
+
+
+def _body(request: HttpRequest) -> bytes:
+    try:
+        return request.read()
+    except (RawPostDataException, UnreadablePostError):
+        raise CollectError(422, "not_read", "The body could not be read.") from None
