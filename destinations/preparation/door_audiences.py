@@ -10,16 +10,22 @@ import pyarrow as pa
 
 from destinations.preparation import careful
 from destinations.preparation.audience_sql import AudienceSql, digest_name, hexed
-from destinations.preparation.contract import ADD, ID_TYPES, REJECT, Context, Declaration, Settings
+from destinations.preparation.contract import ID_TYPES, Context, Declaration, Settings
 from destinations.preparation.door import STATEMENTS, Admitted, Relation, Row
 from destinations.preparation.errors import engine_errors
 from destinations.preparation.issues import listed_issues
-from destinations.preparation.masks import DOTS
-from destinations.preparation.matching import REMOVE
 from destinations.preparation.sql import literal
 
 ACTION, PEOPLE = "action", "people"
-ACTIONS = (ADD, REMOVE)
+
+
+@dataclass(slots=True)
+class Changes(Admitted):
+    """What became of some items: as of events, but the texts are people to add or remove."""
+
+    def body(self, settings: Settings) -> bytes:
+        """Return the people as one JSON object."""
+        return b'{"%b":[%b]}' % (PEOPLE.encode(), ",".join(self.texts).encode())
 
 
 @dataclass(slots=True)
@@ -46,37 +52,33 @@ class AudienceDoor:
         """End the engine."""
         self._stack.close()
 
-    def prepare(self, items: Sequence[Row], *, spec: Declaration, settings: Settings, context: Context) -> Admitted:
-        """Prepare items in their order: each has an `action` (add or remove) and the columns of the declaration.
+    def prepare(
+        self, items: Sequence[Sequence[Row]], *, spec: Declaration, settings: Settings, context: Context
+    ) -> "Changes":
+        """Prepare items in their order, each of one row: its `action` (add or remove) and columns of the declaration.
 
         All are texts; 64 hexadecimal digits are a hash that the customer made. The texts of what is admitted are JSON
         objects: the action, and the digests (hex) by the names of the columns. Raise PreparationError where the engine
         fails; a bad item never does.
         """
-        admitted = Admitted()
-        actions = {number: action_of(item) for number, item in enumerate(items)}
-        for number, action in actions.items():
-            if action not in ACTIONS:
-                reason, shown = ("bad_action", action[0] + DOTS) if action else ("missing_action", None)
-                admitted.issues.append([number, ACTION, reason, shown, REJECT])
-        numbers = [number for number, action in actions.items() if action in ACTIONS]
+        admitted = Changes()
+        rows = [row for [row] in items]
         with engine_errors():
-            batch = self._read(numbers, items, AudienceSql(spec, settings, context, "", {}))
-        for issues in listed_issues(batch["_row"].combine_chunks(), batch["issues"].combine_chunks()):
+            table = self._read(rows, AudienceSql(spec, settings, context, "", {}))
+        for issues in listed_issues(table["_row"].combine_chunks(), table["issues"].combine_chunks()):
             admitted.issues += [[issue.pop("row") - 1, *issue.values()] for issue in issues.table.to_pylist()]
-        for row, ids in zip(batch["_row"].to_pylist(), batch["ids"].to_pylist(), strict=True):
+        for row, ids in zip(table["_row"].to_pylist(), table["ids"].to_pylist(), strict=True):
             if ids:
                 admitted.numbers.append(row - 1)
-                admitted.texts.append(f'{{"{ACTION}":"{actions[row - 1]}"{ids}}}')
-        admitted.issues.sort(key=lambda issue: int(str(issue[0])))
+                admitted.texts.append(f'{{"{ACTION}":"{rows[row - 1][ACTION]}"{ids}}}')
         return admitted
 
-    def _read(self, numbers: list[int], items: Sequence[Row], sql: AudienceSql) -> pa.Table:
+    def _read(self, rows: Sequence[Row], sql: AudienceSql) -> pa.Table:
         """Return _row (from 1), issues, and the ids as members of a JSON object, each with a comma before it."""
         statement = self._statement(sql)
-        columns = [pa.array([items[n].get(name) for n in numbers], pa.string()) for name in statement.schema.names[1:]]
-        rows = pa.array([number + 1 for number in numbers], pa.int64())
-        statement.relation.table = pa.Table.from_arrays([rows, *columns], schema=statement.schema)
+        columns = [pa.array([row.get(name) for row in rows], pa.string()) for name in statement.schema.names[1:]]
+        numbers = pa.array(range(1, len(rows) + 1), pa.int64())
+        statement.relation.table = pa.Table.from_arrays([numbers, *columns], schema=statement.schema)
         return self._con.sql(f"EXECUTE {statement.name}").to_arrow_table()
 
     def _statement(self, sql: AudienceSql) -> Statement:
@@ -101,16 +103,6 @@ class AudienceDoor:
         ids = " || ".join(_member(kind) for kind in sql.kinds)
         self._con.execute(f"PREPARE {name} AS SELECT _row, issues, {ids} AS ids FROM ({reading})")  # noqa: S608 - all parts are quoted
         return Statement(name, relation, schema)
-
-
-def action_of(item: Row) -> str:
-    """Read what an item asks for; empty where it does not say."""
-    return str(item.get(ACTION) or "").strip().lower()
-
-
-def people_body(admitted: Admitted) -> bytes:
-    """Return the changes that were admitted as one JSON object."""
-    return b'{"%b":[%b]}' % (PEOPLE.encode(), ",".join(admitted.texts).encode())
 
 
 def _member(kind: int) -> str:

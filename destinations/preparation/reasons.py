@@ -38,7 +38,5 @@ REASONS: dict[str, str] = {
     "event_too_large": "The event alone is larger than a request may be.",
     "duplicate_row": "The same row came before; it is counted once.",
     "duplicate_person": "Rows before this one have all of its identifiers; the person is counted once.",
-    "missing_action": "Nothing says whether the person is added or removed.",
-    "bad_action": "The action is neither add nor remove.",
     "superseded_change": "A later change in the same run decides about all of these identifiers.",
 }

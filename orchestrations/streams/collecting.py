@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from destinations.preparation.contract import REJECT, Context
 from destinations.preparation.door import EventDoor
+from destinations.preparation.door_audiences import AudienceDoor
 from destinations.preparation.reasons import REASONS
 from orchestrations.models import Chunk, Stream, WriteKey
 from orchestrations.streams.contents import Contents, contents_pack
@@ -112,7 +113,7 @@ class Collector:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pid = 0
-        self._events: EventDoor | None = None
+        self._doors: dict[bool, EventDoor | AudienceDoor] = {}
         self._used: dict[int, float] = {}
 
     def submit(self, post: Post) -> "Future[Answer]":
@@ -192,9 +193,8 @@ class Collector:
             parcel.contents = self._prepare(parcel)
         except Exception as error:
             logger.exception("items of stream %s could not be prepared", parcel.door.stream_id)
-            if self._events is not None:
-                self._events.close()
-                self._events = None
+            if engine := self._doors.pop(parcel.door.spec.keeps_audience, None):
+                engine.close()
             self._fail({id(post): post for post, _ in parcel.places}.values(), error)
             return False
         return True
@@ -202,12 +202,10 @@ class Collector:
     def _prepare(self, parcel: Parcel) -> Contents:
         door, settings = parcel.door, {**parcel.door.settings, **parcel.address}
         good = [number for number, item in enumerate(parcel.items) if item.rows]
-        if self._events is None:
-            self._events = EventDoor()
         now = int(-(-time.time() // NOW_SECONDS)) * NOW_SECONDS
         context = Context(now, door.time_zone, door.country or None, door.limits)
         rows = [parcel.items[number].rows for number in good]
-        admitted = self._events.prepare(rows, spec=door.spec, settings=settings, context=context)
+        admitted = self._engine(door).prepare(rows, spec=door.spec, settings=settings, context=context)
         contents = Contents(body=admitted.body(settings), numbers=[good[number] for number in admitted.numbers])
         contents.issues = [[good[issue[0]], *issue[1:]] for issue in admitted.issues]
         for number, item in enumerate(parcel.items):
@@ -215,6 +213,13 @@ class Collector:
         for number in {issue[0] for issue in contents.issues if issue[4] == REJECT}:
             contents.names[str(number)] = [parcel.items[number].event, parcel.items[number].event_id]
         return contents
+
+    def _engine(self, door: Door) -> EventDoor | AudienceDoor:
+        """Return what prepares a stream's items, opened if it is not yet."""
+        keeps = door.spec.keeps_audience
+        if keeps not in self._doors:
+            self._doors[keeps] = AudienceDoor() if keeps else EventDoor()
+        return self._doors[keeps]
 
     def _write(self, parcels: list[Parcel]) -> None:
         """Make what was accepted durable."""

@@ -126,7 +126,7 @@ def _audience_item(values: dict[str, Any], item: Item) -> None:
         item.issues.append([ACTION, "bad_action", None, REJECT])
         return
     item.action = item.event = action
-    row: dict[str, Any] = {}
+    row: dict[str, Any] = {ACTION: action}
     for column, value in values.items():
         single = value[0] if isinstance(value, list) and len(value) == 1 else None if value == [] else value
         row[column] = _text(single, column, item)

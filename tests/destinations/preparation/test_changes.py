@@ -71,7 +71,7 @@ ids = st.dictionaries(st.sampled_from(KINDS), st.integers(0, 5), min_size=1)
 change = st.tuples(st.sampled_from(["add", "remove"]), ids)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(flushes=st.lists(st.lists(change, min_size=1, max_size=12), min_size=1, max_size=3))
 def test_flushes_come_to_the_same_as_changes_one_by_one(flushes: list[list[Change]]) -> None:
     with TemporaryDirectory() as folder:
