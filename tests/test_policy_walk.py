@@ -32,6 +32,7 @@ def plain(route: str) -> str:
 def address(deed: Deed, ids: dict[str, int]) -> str:
     """Return a deed's address for one tenant's objects."""
     path = deed.path.replace("links/1/", f"links/{ids.get('destinations/credentiallink', 1)}/")
+    path = path.replace("keys/1/", f"keys/{ids.get('orchestrations/writekey', 1)}/")
     return path.replace("<id>", str(ids.get("/".join(path.split("/")[:2]), 1)))
 
 

@@ -30,6 +30,8 @@ from orchestrations.models import (
     RetentionReport,
     Run,
     RunAudience,
+    Stream,
+    WriteKey,
 )
 from tiktok_hub.api.models import ApiKey
 from tiktok_hub.audit.choices import Action
@@ -70,6 +72,9 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         GroupMember.objects.create(**own, group=group, orchestration=orchestration, position=1)
         members = [{"orchestration": orchestration.pk, "name": orchestration.name}]
         group_run = GroupRun.objects.create(**own, group=group, order="sequence", on_failure="stop", members=members)
+        unasked = Orchestration.objects.create(**own, name=f"{marker}-stream", destination=destination)
+        stream = Stream.objects.create(**own, orchestration=unasked)
+        write_key = WriteKey.objects.create(**own, stream=stream, name=f"{marker}-w", digest=f"{marker}-w")
         run = Run.objects.create(
             **own, orchestration=orchestration, credential=credential,
             inputs={"plugin": "tiktok-ads-events", "settings": {}},
@@ -98,7 +103,7 @@ def things_make(tenant: Tenant, user: Any, marker: str) -> dict[type[models.Mode
         entry = audit_record(Action.RUN_STARTED, name=f"{marker}-e")
     things = (
         *(member, credential, link, destination, dataset, query, orchestration, run, batch, audience),
-        *(group, group_run),
+        *(group, group_run, stream, write_key),
         *(key, invitation, sandbox, sign_on, tenant, entry, report),
         *(channel, rule, incident, delivery),
     )

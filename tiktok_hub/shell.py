@@ -183,6 +183,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _item("Orchestrations", "play_circle", "orchestrations.orchestration"),
+                _item("Streams", "stream", "orchestrations.stream"),
                 _groups(),
                 _runs(),
                 _item("Audiences", "groups", "orchestrations.audience"),

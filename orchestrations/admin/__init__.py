@@ -1,4 +1,4 @@
-"""The tenant's pages for datasets, queries, orchestrations, groups, runs and audiences, retention, and the overview."""
+"""The tenant's pages: datasets, queries, orchestrations, streams, groups, runs, audiences, retention, overview."""
 
 from orchestrations.admin import (
     audiences,
@@ -10,6 +10,7 @@ from orchestrations.admin import (
     queries,
     retention,
     runs,
+    streams,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "queries",
     "retention",
     "runs",
+    "streams",
 ]

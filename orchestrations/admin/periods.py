@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Case, IntegerField, QuerySet, Sum, Value, When
+from django.db.models.functions import TruncHour
 from django.utils import timezone
 
 from orchestrations.admin.charts import Chart, Series, bars
@@ -15,6 +16,7 @@ from orchestrations.models import Run
 from tiktok_hub.tenancy.models import Tenant
 
 TICKS = 10
+HOURS = 24
 OUTCOMES = (
     ("accepted", "Accepted events and people", "good"),
     ("rejected", "Rejected rows", "bad"),
@@ -85,3 +87,21 @@ def days_chart(runs: QuerySet[Run], period: Period) -> Chart | None:
     ]
     labels = [f"{day:%b} {day.day}" for day in period.days]
     return bars("What became of events, people and rows per day", "Day", labels, series, ticks=TICKS)
+
+
+def hours_chart(runs: QuerySet[Run], tenant: Tenant, now: datetime | None = None) -> Chart | None:
+    """Return what became of things in each of the last 24 hours, by the clock of the tenant; None without any run."""
+    zone = ZoneInfo(tenant.time_zone)
+    this = (now or timezone.now()).replace(minute=0, second=0, microsecond=0)
+    hours = [this - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
+    sums = {f"sum_{name}": Sum(name) for name, _, _ in OUTCOMES}
+    recent: Any = runs.filter(created_at__gte=hours[0], purpose=RunPurpose.DELIVER).order_by()
+    found = {row.pop("hour"): row for row in recent.values(hour=TruncHour("created_at", tzinfo=UTC)).annotate(**sums)}
+    if not found:
+        return None
+    series = [
+        Series(label, tone, [found.get(hour, {}).get(f"sum_{name}") or 0 for hour in hours])
+        for name, label, tone in OUTCOMES
+    ]
+    labels = [f"{hour.astimezone(zone):%H:%M}" for hour in hours]
+    return bars("What became of events and items in each hour", "Hour from", labels, series, ticks=TICKS)

@@ -1,10 +1,11 @@
-"""Forms for datasets, queries and orchestrations."""
+"""Forms for datasets, queries, orchestrations and streams."""
 
 from orchestrations.forms.datasets import DatasetForm, DatasetUploadForm
 from orchestrations.forms.groups import OrchestrationGroupForm
 from orchestrations.forms.orchestrations import OrchestrationForm
 from orchestrations.forms.queries import QueryForm
 from orchestrations.forms.schedules import ScheduleForm
+from orchestrations.forms.streams import StreamForm
 
 __all__ = [
     "DatasetForm",
@@ -13,4 +14,5 @@ __all__ = [
     "OrchestrationGroupForm",
     "QueryForm",
     "ScheduleForm",
+    "StreamForm",
 ]

@@ -5,50 +5,29 @@ from typing import Any
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q
-from unfold.widgets import (
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
-)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from destinations.models import Destination, destinations_usable_by
-from destinations.specs.base import Setting, SettingKind, SettingRequired
+from destinations.models import destinations_usable_by
 from orchestrations.access import RUN
 from orchestrations.choices import QueryStatus
 from orchestrations.forms.audiences import AUDIENCE, audience_fields
+from orchestrations.forms.overrides import OverridesForm
 from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Orchestration, Query, Schedule
 from orchestrations.runs.services import orchestration_check
 from orchestrations.schedules.timetables import Wish, circle_refuse, schedule_stays, scheduled_change_check
-from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import membership_allows
 from tiktok_hub.tenancy.scope import current_tenant
-
-PREFIX = "setting_"
-
-
-def settings_left(destination: Destination | None) -> list[Setting]:
-    """Return the settings that an orchestration may fill in or override."""
-    if destination is None:
-        return []
-    return [each for each in destination.spec.settings if each.required == SettingRequired.AT_ORCHESTRATION]
-
 
 NO_SCHEDULE = "You may not start runs, so nothing can run by itself in your name. Choose no schedule."
 
 
-class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
+class OrchestrationForm(OverridesForm):
     """Choose what goes where; `membership`, set by the page, decides which destinations are offered."""
-
-    membership: Membership | None = None
 
     # Declared, and without choices until the form is made: those can be asked for inside a tenant only.
     query: "forms.ModelChoiceField[Query]" = forms.ModelChoiceField(
         None, empty_label="Choose a query…", widget=UnfoldAdminSelectWidget()
-    )
-    destination: "forms.ModelChoiceField[Destination]" = forms.ModelChoiceField(
-        None, empty_label="Choose a destination…", widget=UnfoldAdminSelectWidget()
     )
 
     class Meta:
@@ -60,10 +39,7 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         active = Q(status=QueryStatus.ACTIVE) | Q(pk=self.instance.query_id)
         self.fields["query"].queryset = Query.objects.filter(active)  # type: ignore[attr-defined]
-        self.fields["destination"].queryset = destinations_usable_by(self.membership)  # type: ignore[attr-defined]
-        self.chosen = self._destination()
-        for setting in settings_left(self.chosen):
-            self.fields[PREFIX + setting.name] = self._setting_field(setting)
+        self.overrides_add(destinations_usable_by(self.membership), self.instance.settings)
         if self.chosen and self.chosen.spec.keeps_audience:
             self.fields.update(audience_fields(self.chosen, self.initial, self.instance))
         tenant = current_tenant()
@@ -75,50 +51,10 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
             of=self.instance,
         )
 
-    def _destination(self) -> Destination | None:
-        """Return the destination as chosen in the form, else the stored one."""
-        typed = self.data if self.is_bound else self.initial
-        chosen: Any = typed.get("destination")
-        pk = getattr(chosen, "pk", chosen)
-        if not str(pk or "").isdigit():
-            return None
-        found: Destination | None = self.fields["destination"].queryset.filter(pk=int(pk)).first()  # type: ignore[attr-defined]
-        return found
-
-    def _setting_field(self, setting: Setting) -> forms.Field:
-        """Make a field from a declaration; validation is the declaration's own, at the end."""
-        inherited = self.chosen.settings.get(setting.name) if self.chosen else None
-        options: dict[str, Any] = {
-            "label": setting.label, "required": False, "help_text": setting.help,
-            "initial": self.initial.get(PREFIX + setting.name, self.instance.settings.get(setting.name)),
-        }  # fmt: skip
-        if setting.kind == SettingKind.BOOLEAN:
-            return forms.NullBooleanField(**options, widget=UnfoldBooleanWidget())
-        if setting.kind == SettingKind.CHOICE:
-            blank = f"As on the destination: {inherited}" if inherited else "Choose…"
-            choices = [("", blank), *setting.choices]
-            return forms.ChoiceField(**options, choices=choices, widget=UnfoldAdminSelectWidget())
-        if setting.kind == SettingKind.LIST and isinstance(options["initial"], list):
-            options["initial"] = ", ".join(options["initial"])
-        placeholder = f"{inherited} (from the destination)" if inherited else "Required here"
-        return forms.CharField(**options, widget=UnfoldAdminTextInputWidget(attrs={"placeholder": placeholder}))
-
-    @property
-    def setting_fields(self) -> list[forms.BoundField]:
-        """Return the bound fields of the settings, as the template shows them."""
-        return [self[name] for name in self.fields if name.startswith(PREFIX)]
-
     @property
     def audience_fields(self) -> list[forms.BoundField]:
         """Return the bound fields that say how the audience follows the query; none where there is no audience."""
         return [self[name] for name in AUDIENCE if name in self.fields]
-
-    def settings_typed(self) -> dict[str, Any]:
-        """Return the settings that were filled in; blank ones are left to the destination."""
-        typed = {
-            name.removeprefix(PREFIX): self.cleaned_data.get(name) for name in self.fields if name.startswith(PREFIX)
-        }
-        return {name: value for name, value in typed.items() if value not in (None, "")}
 
     def clean_name(self) -> str:
         """Say it here when the name is taken: the tenant is not part of the form."""
@@ -158,7 +94,7 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         except PermissionDenied as error:
             self.add_error("destination", str(error))
         except ValidationError as error:
-            self._say(error)
+            self.errors_place(error)
         return cleaned
 
     def _circle_check(self, wish: Wish) -> None:
@@ -184,10 +120,3 @@ class OrchestrationForm(forms.ModelForm):  # type: ignore[type-arg]
         if wish is None or (present is not None and schedule_stays(present, wish)):
             return False
         return not membership_allows(self.membership, RUN)
-
-    def _say(self, error: ValidationError) -> None:
-        """Put each sentence at its field; those about settings of the destination itself go to the top."""
-        for name, sentences in getattr(error, "message_dict", {None: error.messages}).items():
-            places = (name, f"{PREFIX}{name}", f"{PREFIX}audience_name" if name == "settings" else None)
-            at = next((each for each in places if each in self.fields), None)
-            self.add_error(at, sentences if at else [f"{name}: {each}" if name else each for each in sentences])

@@ -12,6 +12,7 @@ KINDS = {
     "orchestrations.query": "Queries",
     "orchestrations.orchestration": "Orchestrations",
     "orchestrations.orchestrationgroup": "Groups of orchestrations",
+    "orchestrations.stream": "Streams",
     "orchestrations.run": "Runs",
     "orchestrations.grouprun": "Runs of groups",
     "orchestrations.audience": "Audiences",
@@ -34,6 +35,8 @@ DEEDS = {
     ("orchestrations.audience", "change"): "read back, verify, forget",
     ("tenancy.sandbox", "change"): "pull, promote",
     ("api.apikey", "change"): "revoke",
+    ("orchestrations.stream", "change"): "change, make and revoke keys",
+    ("orchestrations.stream", "run"): "pause, resume, test",
     ("orchestrations.orchestration", "run"): "run, sample, retry",
     ("destinations.credential", "authorise"): "authorise",
 }

@@ -2,9 +2,9 @@
 
 The authentication backend, services, tasks and the documentation (`manage.py policies`) read it. A cell is a set of
 actions on one kind of thing. `view add change delete` are Django's own; the others are the product's: `plan` (what a
-run would do; nothing is sent), `run` (start, retry), `release` (runs that wait for somebody), `test` (connections,
-alert channels), `authorise` (OAuth links, one-time secret links), `download` (files with row values, digests or audit
-entries).
+run would do; nothing is sent), `run` (start, retry; pause, resume and test streams), `release` (runs that wait for
+somebody), `test` (connections, alert channels), `authorise` (OAuth links, one-time secret links), `download` (files
+with row values, digests or audit entries).
 `tenancy.pii` are the personal values in rows, `tenancy.sandbox` the sandboxes made from the tenant.
 """
 
@@ -25,6 +25,7 @@ _OPERATOR: Cells = {
     "orchestrations.query": ALL,
     "orchestrations.orchestration": f"{ALL} plan run",
     "orchestrations.orchestrationgroup": f"{ALL} run",
+    "orchestrations.stream": f"{ALL} run",
     "orchestrations.run": "view change download release",
     "orchestrations.grouprun": "view change",
     "orchestrations.audience": "view change download",
@@ -49,6 +50,7 @@ TABLE: dict[Policy, Cells] = {
         "orchestrations.query": ALL,
         "orchestrations.orchestration": f"{ALL} plan run",
         "orchestrations.orchestrationgroup": f"{ALL} run",
+        "orchestrations.stream": "view",
         "orchestrations.run": "view change download",
         "orchestrations.grouprun": "view change",
         "orchestrations.audience": "view",
@@ -60,6 +62,7 @@ TABLE: dict[Policy, Cells] = {
         "orchestrations.query": "view",
         "orchestrations.orchestration": "view",
         "orchestrations.orchestrationgroup": "view",
+        "orchestrations.stream": "view",
         "orchestrations.run": "view",
         "orchestrations.grouprun": "view",
         "orchestrations.audience": "view",
