@@ -172,6 +172,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = HUB_DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
+HUB_WEB_THREADS = env.int("HUB_WEB_THREADS", default=8)
 HUB_COLLECT_MAX_BYTES = env.int("HUB_COLLECT_MAX_BYTES", default=5_000_000)
 HUB_UPLOAD_MAX_BYTES = env.int("HUB_UPLOAD_MAX_BYTES", default=2 * 1024**3)
 

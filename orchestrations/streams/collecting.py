@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import close_old_connections, transaction
@@ -162,7 +162,7 @@ class Collector:
     def _fail(self, posts: Iterable[Post], error: Exception) -> None:
         for post in posts:
             if not post.answer.done():
-                refused = CollectError(503, "not_written", FAILED, retry_after=5)
+                refused = not_written()
                 refused.__cause__ = error
                 post.answer.set_exception(refused)
 
@@ -223,17 +223,7 @@ class Collector:
 
     def _write(self, parcels: list[Parcel]) -> None:
         """Make what was accepted durable."""
-        now = timezone.now()
-        chunks = [
-            Chunk(
-                tenant_id=parcel.door.tenant_id, stream_id=parcel.door.stream_id, received_at=now,
-                event_source_id=parcel.address.get("event_source_id", ""),
-                test_event_code=parcel.address.get("test_event_code", ""),
-                rows=len(parcel.items), events=len(parcel.contents.numbers), bytes=len(parcel.contents.body) if parcel.contents.numbers else 0,
-                content=contents_pack(parcel.contents),
-            )
-            for parcel in parcels
-        ]  # fmt: skip
+        chunks = [_chunk(parcel, timezone.now()) for parcel in parcels]
         with hub_scope(), transaction.atomic():
             Chunk.objects.bulk_create(chunks)
             self._note_use(parcels)
@@ -258,6 +248,27 @@ class Collector:
                     results[id(post)][place] = result
         for post in posts:
             post.answer.set_result(Answer(results[id(post)]))
+
+
+def _chunk(parcel: Parcel, now: datetime) -> Chunk:
+    """Return what is written of a parcel."""
+    contents = parcel.contents
+    return Chunk(
+        tenant_id=parcel.door.tenant_id,
+        stream_id=parcel.door.stream_id,
+        event_source_id=parcel.address.get("event_source_id", ""),
+        test_event_code=parcel.address.get("test_event_code", ""),
+        received_at=now,
+        rows=len(parcel.items),
+        events=len(contents.numbers),
+        bytes=len(contents.body) if contents.numbers else 0,
+        content=contents_pack(contents),
+    )
+
+
+def not_written() -> CollectError:
+    """Return the error of what could not be made durable, or not in time."""
+    return CollectError(503, "not_written", FAILED, retry_after=5)
 
 
 def door_open(door: Door | None, key: str | None) -> Door:

@@ -58,12 +58,15 @@ class Directory:
 
     def find(self, public_id: str) -> Door | None:
         """Return a stream as it was at most a second ago, None where there is none."""
-        now = time.monotonic()
+        known, door = self.remembered(public_id)
+        return door if known else self.read([public_id]).get(public_id)
+
+    def remembered(self, public_id: str) -> tuple[bool, Door | None]:
+        """Return whether a stream was looked up within the last second, and as what; the database is not asked."""
         with self._lock:
             read, door = self._known.get(public_id, (0.0, None))
-            if read and now - read < REMEMBERED_SECONDS:
-                return door
-        return self.read([public_id]).get(public_id)
+        known = bool(read) and time.monotonic() - read < REMEMBERED_SECONDS
+        return known, door if known else None
 
     def read(self, public_ids: Iterable[str]) -> dict[str, Door]:
         """Read streams anew, remember and return them by public id."""

@@ -19,7 +19,6 @@ from orchestrations.streams.collecting import (
     NOT_FOUND,
     Answer,
     CollectError,
-    Collector,
     Post,
     door_open,
     items_of,
@@ -66,20 +65,19 @@ class Admission:
     key: str
 
 
-def head_answer(collector: Collector, head: Head) -> Reply | None:
+def head_answer(door: Door | None, head: Head) -> Reply | None:
     """Return the reply to what is no post at all: a browser's question whether it may, or a wrong method."""
     if head.method == "OPTIONS":
-        door = collector.directory.find(head.public_id)
         allowed = cors(door, head)
         return Reply(204 if allowed else 403, b"", allowed | ({"Access-Control-Max-Age": "600"} if allowed else {}))
     if head.method != "POST":
-        return error_reply(CollectError(405, "method_not_allowed", "Events are sent with POST."), {"Allow": METHODS})
+        reply = error_reply(CollectError(405, "method_not_allowed", "Events are sent with POST."), door, head)
+        return Reply(reply.status, reply.body, reply.headers | {"Allow": METHODS})
     return None
 
 
-def head_admit(collector: Collector, head: Head) -> Admission:
+def head_admit(door: Door | None, head: Head) -> Admission:
     """Judge a request by its head."""
-    door = collector.directory.find(head.public_id)
     if door is None:
         raise CollectError(*NOT_FOUND)
     key = key_digest(_key(head))
@@ -123,12 +121,12 @@ def answer_reply(admission: Admission, answer: Answer) -> Reply:
     return _json(202 if answer.accepted else 422, body, cors(admission.door, admission.head))
 
 
-def error_reply(error: CollectError, headers: Mapping[str, str] | None = None) -> Reply:
+def error_reply(error: CollectError, door: Door | None, head: Head) -> Reply:
     """Return the reply to a request that is refused as a whole."""
     more = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
     if error.status == 401:  # noqa: PLR2004 - HTTP
         more["WWW-Authenticate"] = 'Bearer realm="tiktok_hub collector"'
-    return _json(error.status, {"error": {"code": error.code, "message": str(error)}}, {**more, **(headers or {})})
+    return _json(error.status, {"error": {"code": error.code, "message": str(error)}}, {**more, **cors(door, head)})
 
 
 def cors(door: Door | None, head: Head) -> dict[str, str]:

@@ -6,13 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from orchestrations.streams.collecting import ANSWER_SECONDS, FAILED, CollectError, collector
+from orchestrations.streams.collecting import ANSWER_SECONDS, CollectError, collector, not_written
 from orchestrations.streams.http import (
     Head,
     Reply,
     answer_reply,
     body_read,
-    cors,
     error_reply,
     head_admit,
     head_answer,
@@ -30,20 +29,17 @@ def collect(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _reply(request: HttpRequest, head: Head) -> Reply:
-    if reply := head_answer(collector, head):
+    door = collector.directory.find(head.public_id)
+    if reply := head_answer(door, head):
         return reply
     try:
-        admission = head_admit(collector, head)
+        admission = head_admit(door, head)
         answer = collector.submit(body_read(admission, _body(request))).result(timeout=ANSWER_SECONDS)
         return answer_reply(admission, answer)
     except FutureTimeoutError:
-        return error_reply(CollectError(503, "not_written", FAILED, retry_after=5), _cors(head))
+        return error_reply(not_written(), door, head)
     except CollectError as error:
-        return error_reply(error, _cors(head))
-
-
-def _cors(head: Head) -> dict[str, str]:
-    return cors(collector.directory.find(head.public_id), head)
+        return error_reply(error, door, head)
 
 
 def _body(request: HttpRequest) -> bytes:
