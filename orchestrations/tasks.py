@@ -10,6 +10,7 @@ from orchestrations.retention.machine import hub_tidy, machine_tidy
 from orchestrations.retention.services import retention_run
 from orchestrations.runs import delivery, preparing, sweeper
 from orchestrations.schedules import scheduling
+from orchestrations.streams import flushing
 from tiktok_hub.health import beat_note
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import current_tenant
@@ -41,6 +42,18 @@ def runs_sweep() -> None:
 def schedules_tick() -> None:
     """Start the runs that are due."""
     scheduling.schedules_tick()
+
+
+@shared_task(name="streams_tick")
+def streams_tick() -> None:
+    """Send what is due of all streams."""
+    flushing.streams_tick()
+
+
+@shared_task(name="stream_flush", base=TenantTask)
+def stream_flush(tenant_id: int, stream_id: int) -> None:
+    """Send what is due of one stream."""
+    flushing.stream_flush(stream_id)
 
 
 @shared_task(name="group_run_go", base=TenantTask)

@@ -134,6 +134,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 HUB_SWEEP_SECONDS = env.float("HUB_SWEEP_SECONDS", default=5.0)
 HUB_TICK_SECONDS = env.float("HUB_TICK_SECONDS", default=10.0)
+HUB_STREAM_TICK_SECONDS = env.float("HUB_STREAM_TICK_SECONDS", default=1.0)
 HUB_SCHEDULE_GRACE_SECONDS = env.float("HUB_SCHEDULE_GRACE_SECONDS", default=900.0)
 HUB_READING_SECONDS = env.float("HUB_READING_SECONDS", default=60.0)
 HUB_RETENTION_HOUR = env.int("HUB_RETENTION_HOUR", default=3)
@@ -142,6 +143,11 @@ HUB_ALERT_GAP_SECONDS = env.float("HUB_ALERT_GAP_SECONDS", default=60.0)
 CELERY_BEAT_SCHEDULE = {
     "runs-sweep": {"task": "runs_sweep", "schedule": timedelta(seconds=HUB_SWEEP_SECONDS)},
     "schedules-tick": {"task": "schedules_tick", "schedule": timedelta(seconds=HUB_TICK_SECONDS)},
+    "streams-tick": {
+        "task": "streams_tick",
+        "schedule": timedelta(seconds=HUB_STREAM_TICK_SECONDS),
+        "options": {"expires": 10 * HUB_STREAM_TICK_SECONDS},  # looks that were missed need not be made up for
+    },
     "audiences-read": {"task": "audiences_read", "schedule": timedelta(seconds=HUB_READING_SECONDS)},
     "alerts-look": {"task": "alerts_look", "schedule": timedelta(seconds=HUB_ALERT_SECONDS)},
     "audit-seal": {"task": "audit_seal", "schedule": timedelta(hours=1)},
@@ -300,6 +306,9 @@ HUB_RETRY_SECONDS = [
     float(seconds) for seconds in env.list("HUB_RETRY_SECONDS", default=["5", "30", "120", "300", "900"])
 ]
 HUB_READING_HOURS = [float(hours) for hours in env.list("HUB_READING_HOURS", default=["1", "6", "24", "48"])]
+HUB_STREAM_BACKLOG_EVENTS = env.int("HUB_STREAM_BACKLOG_EVENTS", default=1_000_000)
+HUB_STREAM_BACKLOG_BYTES = env.int("HUB_STREAM_BACKLOG_BYTES", default=1_000_000_000)
+HUB_STREAM_MIN_FREE_BYTES = env.int("HUB_STREAM_MIN_FREE_BYTES", default=500_000_000)
 HUB_DELIVERY_CONNECTIONS = env.int("HUB_DELIVERY_CONNECTIONS", default=16)
 HUB_LEASE_SECONDS = env.float("HUB_LEASE_SECONDS", default=15.0)
 HUB_AUTHORIZATION_DAYS = env.float("HUB_AUTHORIZATION_DAYS", default=7.0)

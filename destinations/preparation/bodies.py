@@ -66,8 +66,11 @@ class Cutter:
     def _fitting(self, offsets: Ints, start: int) -> int:
         """Give the end of the events from `start` that still fit into the open body."""
         # The last event's comma is not sent.
-        room = self.limits.bytes_per_request - len(self.prefix) - len(SUFFIX) - self._bytes + 1
+        others = len(self.prefix) + len(SUFFIX) + self._bytes - 1
+        room = self.limits.bytes_per_request - others
         by_bytes = int(np.searchsorted(offsets, offsets[start] + room, side="right")) - 1
+        if not self._events and offsets[start + 1] - offsets[start] + others <= self.limits.bytes_per_event:
+            by_bytes = max(by_bytes, start + 1)
         by_rows = start + self.limits.rows_per_request - self._events
         return max(start, min(by_bytes, by_rows, len(offsets) - 1))
 

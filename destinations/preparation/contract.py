@@ -50,10 +50,14 @@ Settings = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request to the receiver may hold."""
+    """What one request to the receiver may hold.
+
+    An event that is larger goes by itself, as long as the request does not get larger than `bytes_per_event`.
+    """
 
     rows_per_request: int
     bytes_per_request: int
+    bytes_per_event: int = 0
 
 
 @dataclass(frozen=True)

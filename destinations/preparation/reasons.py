@@ -36,6 +36,7 @@ REASONS: dict[str, str] = {
     "bad_locale": "The value is not a BCP 47 language tag.",
     "missing_page_url": "The row has no page URL and the destination has no default one.",
     "event_too_large": "The event alone is larger than a request may be.",
+    "duplicate_event": "An event of the same name and event id came before; TikTok gets it once.",
     "duplicate_row": "The same row came before; it is counted once.",
     "duplicate_person": "Rows before this one have all of its identifiers; the person is counted once.",
     "superseded_change": "A later change in the same run decides about all of these identifiers.",

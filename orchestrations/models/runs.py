@@ -25,13 +25,14 @@ class Run(TenantModel):
     """One execution of an orchestration, and the truth about what became of every row.
 
     `inputs` is the configuration as it was at the start: `plugin`, `settings` (effective), `sql`, `tables` (name →
-    storage key), `time_zone`, `country`; a retry uses the same. Rows: `selected = in_events + rejected + duplicates`.
-    Events: `events = accepted + refused + unknown + unsent`. `requests` are batches, `attempts` HTTP requests.
-    `lease_until` is a worker's promise (the one that holds `lease_token`) to be alive, or the time before which there
-    is nothing to do; when it lies in the past, the sweeper hands the work to another worker. `slot` is when a scheduled
-    run was due, `after` the run that it follows: there is one run per slot, and one that follows another. A run of a
-    group's has its `position` in `group_run`. `skipped_by` is who said that it may be left as it is. `failures` counts
-    how often TikTok could not be asked in a row.
+    storage key), `time_zone`, `country`; a retry uses the same. A run of a `stream` has its number instead of a query,
+    `most_events` and `most_bytes` of a request, and the `address` that its events named; its rows are posted items.
+    Rows: `selected = in_events + rejected + duplicates`. Events: `events = accepted + refused + unknown + unsent`.
+    `requests` are batches, `attempts` HTTP requests. `lease_until` is a worker's promise (the one that holds
+    `lease_token`) to be alive, or the time before which there is nothing to do; when it lies in the past, the sweeper
+    hands the work to another worker. `slot` is when a scheduled run was due, `after` the run that it follows: there is
+    one run per slot, and one that follows another. A run of a group's has its `position` in `group_run`. `skipped_by`
+    is who said that it may be left as it is. `failures` counts how often TikTok could not be asked in a row.
 
     A run whose destination keeps an audience has a `RunAudience` for each; `events` are then entries of requests, one
     per person to add or remove, and `people` those in the query's result. `tally` counts rows with a valid id per type.
@@ -123,6 +124,12 @@ class Run(TenantModel):
 
     def __str__(self) -> str:
         return f"Run {self.pk} of {self.orchestration}"
+
+    @property
+    def stream_id(self) -> int | None:
+        """Return the stream whose events it sends; None where its rows come from a query."""
+        number: int | None = self.inputs.get("stream")
+        return number
 
     @property
     def unsent(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from destinations.preparation.contract import Context, Issues, Piece, Prepared, Progress
+from destinations.preparation.contract import Context, Issues, Limits, Piece, Prepared, Progress
 from destinations.preparation.repacking import Kept
 from destinations.specs import get as spec_get
 from destinations.tiktok.resolutions import ResolutionKey
@@ -146,5 +146,17 @@ def context_of(run: Run, work: Path, among: str = "") -> Context:
     inputs: dict[str, Any] = run.inputs
     return Context(
         now=int(run.started_at.timestamp()) if run.started_at else 0, time_zone=inputs["time_zone"],
-        default_country=inputs["country"] or None, limits=spec_get(inputs["plugin"]).limits, work=work, among=among,
+        default_country=inputs["country"] or None, limits=limits_of(inputs), work=work, among=among,
     )  # fmt: skip
+
+
+def limits_of(inputs: dict[str, Any]) -> Limits:
+    """Return what one request of a run may hold: what the plugin lets it, or less where its stream wants smaller ones.
+
+    An event that is larger than the stream wants goes by itself.
+    """
+    limits = spec_get(inputs["plugin"]).limits
+    if "stream" not in inputs:
+        return limits
+    rows, most = limits.rows_per_request, limits.bytes_per_request
+    return Limits(min(rows, inputs["most_events"]), min(most, inputs["most_bytes"]), bytes_per_event=most)

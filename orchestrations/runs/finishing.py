@@ -21,6 +21,7 @@ from orchestrations.runs.leases import Lease, LeaseLostError
 from orchestrations.runs.measuring import rows_count, run_measure
 from orchestrations.runs.resolutions import LocalKey
 from orchestrations.runs.verdicts import batch_unknown, error_record
+from orchestrations.streams.endings import run_ended
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ def _end(lease: Lease, fatal: dict[str, Any]) -> Run:
     run.error = fatal or _unsent_error(run)
     run.status = _status(run, fatal=bool(fatal), cancelled=lease.cancelled.is_set())
     run.save(update_fields=["error", "status"])
+    run_ended(run)
     ring_end(run)
     if run.error.get("resolution") == ResolutionKey.INVALID_CREDENTIALS and run.credential is not None:
         credential_expire(credential=run.credential, problem=str(run.error["sentence"]))
@@ -94,9 +96,8 @@ def _unsent_error(run: Run) -> dict[str, Any]:
     if run.refused and not run.accepted:
         return dict(Batch.objects.filter(run=run, refused__gt=0).values_list("error", flat=True)[0])
     if run.selected and not run.in_events:
-        return local_error(
-            ResolutionKey.NO_ELIGIBLE_ROWS, "No row of the query can be sent: all of them were rejected."
-        )
+        of = "posted item" if run.stream_id else "row of the query"
+        return local_error(ResolutionKey.NO_ELIGIBLE_ROWS, f"No {of} can be sent: all of them were rejected.")
     return {}
 
 

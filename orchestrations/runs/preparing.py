@@ -1,9 +1,9 @@
 """Prepare a run: query → snapshot → request bodies in the spool, complete and recorded before anything is sent.
 
-An interrupted preparation is begun anew from the same inputs; nothing has left by then. Rows with personal data
-exist only in the snapshot, in a private folder that goes with the block. A replay has most of its request bodies from
-an earlier run (see `replaying`). A plan ends here; a run that would do what
-its guards forbid waits here until somebody releases it.
+An interrupted preparation is begun anew from the same inputs; nothing has left by then. Rows with personal data exist
+only in the snapshot, in a private folder that goes with the block. A replay has most of its request bodies from an
+earlier run (see `replaying`), a stream's run has its events from chunks (see `streams.filling`). A plan ends here; a
+run that would do what its guards forbid waits here until somebody releases it.
 """
 
 import logging
@@ -27,7 +27,7 @@ from orchestrations.audiences.states import engine, state_fetch
 from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.datasets import engine_for
 from orchestrations.models import Batch, Run, RunAudience
-from orchestrations.replays.replaying import Replaying
+from orchestrations.replays.replaying import Replaying, context_of
 from orchestrations.runs.failures import FailureError, failure_of
 from orchestrations.runs.finishing import local_error, run_fail, run_finish, run_put_off
 from orchestrations.runs.leases import Lease, LeaseLostError, lease_held
@@ -36,6 +36,7 @@ from orchestrations.runs.resolutions import LocalKey
 from orchestrations.runs.spool import IDS, ISSUES, ROWS, Spool, TableWriter, work_sweep, workdir
 from orchestrations.runs.verdicts import error_record
 from orchestrations.sources import QueryCancelledError, Snapshot
+from orchestrations.streams.filling import StreamFilling
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def _prepare(lease: Lease) -> bool:
     _look(run)
     _stage(
         lease,
-        RunStage.QUERYING,
+        RunStage.PREPARING if run.stream_id else RunStage.QUERYING,
         started_at=run.started_at or timezone.now(),
         preparations=run.preparations + 1,
         failures=0,
@@ -98,11 +99,24 @@ def _prepare(lease: Lease) -> bool:
     work_sweep()  # if a worker was killed over this very run, its rows lie there
     with workdir() as folder:
         filling = Filling(lease, Path(folder))
-        rows, pieces = _replayed(filling) if run.replay_rows else _queried(filling)
+        rows, pieces = _source(filling)
         stop_if_asked(lease)
         _stage(lease, RunStage.PREPARING, selected=rows)
         batches = filling.fill(rows, pieces)
     return _hand_over(lease, batches)
+
+
+def _source(filling: "Filling") -> tuple[int, Iterator[Piece]]:
+    """Return how many rows there are, and what comes out of their preparation."""
+    if filling.run.replay_rows:
+        return _replayed(filling)
+    return _streamed(filling) if filling.run.stream_id else _queried(filling)
+
+
+def _streamed(filling: "Filling") -> tuple[int, Iterator[Piece]]:
+    """Look up what was posted to a stream; return how many items there are, and what becomes of them."""
+    found = StreamFilling(filling.run, context_of(filling.run, filling.work))
+    return found.rows(), found.pieces()
 
 
 def _queried(filling: "Filling") -> tuple[int, Iterator[Piece]]:

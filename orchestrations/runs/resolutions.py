@@ -19,6 +19,7 @@ class LocalKey(StrEnum):
     SPOOL_FULL = "spool_full"
     REPLAY_ROWS_CHANGED = "replay_rows_changed"
     CREDENTIAL_WAITS = "credential_waits"
+    STREAM_WAITS = "stream_waits"
     SCHEDULE_REFUSED = "schedule_refused"
     SCHEDULE_SKIPPED = "schedule_skipped"
     GROUP_REFUSED = "group_refused"
@@ -102,6 +103,13 @@ _TABLE = (
             "Restart this run, or wait for the next one.",
         ),
         (Act.CREDENTIAL, Act.RESTART, Act.SKIP),
+    ),
+    Resolution(
+        LocalKey.STREAM_WAITS,
+        "The stream waits",
+        "Something in this product keeps the stream from sending: see the sentence above. What is posted is kept.",
+        ("Put right what the sentence names: the stream goes on by itself.",),
+        (Act.DESTINATION, Act.ORCHESTRATION),
     ),
     Resolution(
         LocalKey.SCHEDULE_REFUSED,

@@ -34,6 +34,7 @@ from orchestrations.doorbell import ring, ring_group
 from orchestrations.models import (
     Audience,
     Batch,
+    Chunk,
     Dataset,
     GroupRun,
     Orchestration,
@@ -51,6 +52,10 @@ from tiktok_hub.tenancy.models import Membership
 
 logger = logging.getLogger(__name__)
 
+SENDS_BY_ITSELF = (
+    "A stream sends by itself what is posted to it, as soon as enough waits or the oldest has waited long enough. Post "
+    "events to its address; to have them sent sooner, lower the stream's thresholds."
+)
 NOTHING = "Everything of run {run} has its verdict: there is nothing to retry."
 NOTHING_YOUNG = (
     "The answers were lost more than 48 hours ago: where TikTok has these events, it would count them twice now. "
@@ -125,9 +130,9 @@ class Replay:
     def inputs(self) -> dict[str, Any]:
         """Return what a replay has from the earlier run: query, files, and how many rows the query gave.
 
-        A replay of a replay goes back to the run whose query it was.
+        A replay of a replay goes back to the run whose query it was. A stream's run has no query.
         """
-        kept = {name: self.run.inputs[name] for name in ("sql", "tables")}
+        kept = {name: self.run.inputs[name] for name in ("sql", "tables") if name in self.run.inputs}
         return {**kept, "replay_of": self.run.pk, "result_rows": self.run.inputs.get("result_rows", self.run.selected)}
 
 
@@ -147,19 +152,22 @@ def run_start(
     earlier run (see `replays.run_replay`, which asks what only replays need). `place` says where it belongs: `slot`,
     when a scheduled run was due, `after`, the run that it follows, `group_run` and `position`. Raise PermissionDenied
     or ValidationError (see `orchestration_check`), also while a credential waits to be reauthorised, or another run of
-    the orchestration or for the same audience is not finished.
+    the orchestration or for the same audience is not finished. What a stream sends is started by `streams.flushing`.
     """
     access_check(membership, orchestration.destination, PLAN if purpose == RunPurpose.PLAN else RUN)
     if not orchestration.enabled:
         raise ValidationError(f"The orchestration “{orchestration}” is disabled.")
-    settings = orchestration_check(orchestration, membership)
+    if orchestration.query_id is None and replay is None:
+        raise ValidationError(SENDS_BY_ITSELF)
+    address = replay.run.inputs.get("address", {}) if replay else {}
+    settings = orchestration_check(orchestration, membership) | address
     sending_check(orchestration, settings, purpose=purpose, sample=sample, trigger=trigger)
     credential = credential_usable(orchestration.destination)
     with transaction.atomic():
         if replay is not None:
             _refuse_deleted(Run.objects.select_for_update().get(pk=replay.run.pk))
-        _refuse_overlap(orchestration)
-        audiences = _audiences_free(orchestration, settings)
+        _refuse_overlap(orchestration, replay)
+        audiences = audiences_free(orchestration, settings)
         run = Run.objects.create(
             tenant=orchestration.tenant,
             orchestration=orchestration,
@@ -170,7 +178,7 @@ def run_start(
             sample=sample,
             replay_of=replay.run if replay else None,
             replay_rows=replay.rows if replay else "",
-            inputs=_inputs(orchestration, settings, sample) | (replay.inputs if replay else {}),
+            inputs=run_inputs(orchestration, settings, sample, address) | (replay.inputs if replay else {}),
             **place,
         )
         targets_make(run, audiences)
@@ -190,8 +198,11 @@ def _told(run: Run) -> list[dict[str, Any]]:
     return [{"field": name, "old": None, "new": value} for name, value in told.items() if value is not None]
 
 
-def _audiences_free(orchestration: Orchestration, settings: dict[str, Any]) -> list[Audience]:
-    """Return the audiences a run would be for, while no other run is; none where the destination keeps no audience."""
+def audiences_free(orchestration: Orchestration, settings: dict[str, Any]) -> list[Audience]:
+    """Return the audiences a run would be for, locked; none where the destination keeps no audience.
+
+    Raise ValidationError while another run is for one of them.
+    """
     if not orchestration.destination.spec.keeps_audience:
         return []
     audiences = audiences_lock(orchestration.tenant, settings)
@@ -210,10 +221,17 @@ def credential_usable(destination: Destination) -> Credential:
     return credential
 
 
-def _refuse_overlap(orchestration: Orchestration) -> None:
-    """Let one run of an orchestration be active at a time, whoever starts them together."""
+def _refuse_overlap(orchestration: Orchestration, replay: Replay | None = None) -> None:
+    """Let one run of an orchestration be active at a time, whoever starts them together.
+
+    Runs of a stream of events do not wait for each other; a run of its is replayed once at a time.
+    """
     Orchestration.objects.select_for_update().get(pk=orchestration.pk)
-    active = run_active(orchestration)
+    if orchestration.query_id is None and not orchestration.destination.spec.keeps_audience:
+        again = Run.objects.filter(replay_of=replay.run if replay else None, replay_of__isnull=False)
+        active = again.filter(status__in=UNFINISHED_RUNS).first()
+    else:
+        active = run_active(orchestration)
     if active is not None:
         raise ValidationError(f"Run {active.pk} of “{orchestration}” is not finished yet. Wait for it, or cancel it.")
 
@@ -224,8 +242,16 @@ def run_active(orchestration: Orchestration) -> Run | None:
     return Run.objects.filter(same, status__in=UNFINISHED_RUNS).first()
 
 
-def _inputs(orchestration: Orchestration, settings: dict[str, Any], sample: int | None) -> dict[str, Any]:
+def run_inputs(
+    orchestration: Orchestration,
+    settings: dict[str, Any],
+    sample: int | None = None,
+    address: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what a run is to remember of the configuration; `address` is what of the settings its events named."""
     inputs = _rows_inputs(orchestration, settings)
+    if address:
+        inputs["address"] = address
     if orchestration.destination.spec.keeps_audience:
         mode = mode_of(orchestration)
         # The first rows are not the whole query: who is not among them must not leave for that.
@@ -239,11 +265,19 @@ def _rows_inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict
     return {
         "plugin": orchestration.destination.plugin,
         "settings": settings,
-        "sql": orchestration.asked.sql,
-        "tables": dict(Dataset.objects.values_list("name", "path")),
         "time_zone": orchestration.tenant.time_zone,
         "country": orchestration.destination.country,
+        **_source_inputs(orchestration),
     }
+
+
+def _source_inputs(orchestration: Orchestration) -> dict[str, Any]:
+    """Return where the rows of a run come from: a query, or a stream, which says how large requests may be."""
+    if orchestration.query is not None:
+        tables = dict(Dataset.objects.values_list("name", "path"))
+        return {"sql": orchestration.query.sql, "tables": tables}
+    stream = orchestration.stream
+    return {"stream": stream.pk, "most_events": stream.max_events, "most_bytes": stream.max_bytes}
 
 
 def run_release(*, run: Run, membership: Membership | None) -> Run:
@@ -299,6 +333,15 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
     not open to the member.
     """
     access_check(membership, run.orchestration.destination, RUN)
+    return run_again(run)
+
+
+def run_again(run: Run) -> Run:
+    """Do what `run_retry` does, whoever wants it.
+
+    A run of a stream of which TikTok has nothing is prepared anew from what was posted, with the present settings:
+    there is no other way to send that again once they are put right.
+    """
     if run.status not in {RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS}:
         raise ValidationError(f"Run {run.pk} is {run.get_status_display().lower()}: there is nothing to retry.")
     if not run.inputs:
@@ -309,12 +352,14 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         raise ValidationError(f"Run {run.pk} was held and nobody released it. Start a new run.")
     _refuse_deleted(run)
     _refuse_outdated(run)
+    anew = _inputs_anew(run)
+    run.inputs = anew or run.inputs
     if not run.orchestration.destination.enabled:
         raise ValidationError(f"The destination “{run.orchestration.destination}” is disabled.")
     _refuse_sandbox(run)
     credential = credential_usable(run.orchestration.destination)
     batches = batches_again(run)
-    if run.prepared_at is not None and not batches.exists():
+    if run.prepared_at is not None and not (anew or batches.exists()):
         raise ValidationError(NOTHING_YOUNG if run.unknown else NOTHING.format(run=run.pk))
     with transaction.atomic():
         _refuse_deleted(Run.objects.select_for_update().get(pk=run.pk))
@@ -332,11 +377,15 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
             error={},
             next_attempt_at=None,
         )
+        if anew:
+            Batch.objects.filter(run=run).delete()
+            nothing = dict.fromkeys(("events", "requests", "in_events"), 0)
+            Run.objects.filter(pk=run.pk).update(inputs=anew, prepared_at=None, started_at=None, **nothing)
         unknown = sum(Batch.objects.filter(run=run).values_list("unknown", flat=True))
         Run.objects.filter(pk=run.pk).update(
             status=RunStatus.QUEUED,
             queued_at=timezone.now(),
-            stage=RunStage.DELIVERING if run.prepared_at else RunStage.WAITING,
+            stage=RunStage.DELIVERING if run.prepared_at and not anew else RunStage.WAITING,
             unknown=unknown,
             bisections=0,
             refused_alike={},
@@ -356,6 +405,15 @@ def run_retry(*, run: Run, membership: Membership | None) -> Run:
         ring(run)
     run.refresh_from_db()
     return run
+
+
+def _inputs_anew(run: Run) -> dict[str, Any]:
+    """Return the present inputs of a stream's run of which nothing has left, while it can be prepared anew."""
+    left = run.accepted or run.refused or run.unknown
+    if run.stream_id is None or run.replay_rows or left or not Chunk.objects.filter(run=run).exists():
+        return {}
+    address = run.inputs.get("address", {})
+    return run_inputs(run.orchestration, settings_effective(run.orchestration) | address, address=address)
 
 
 def group_wake(run: Run) -> None:

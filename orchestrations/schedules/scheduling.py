@@ -5,9 +5,6 @@ the schedule on, in one transaction; the database refuses a second run of a slot
 same run, besides.
 """
 
-import logging
-import traceback
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,16 +17,14 @@ from django.utils import timezone
 
 from orchestrations.choices import AfterEnds, MissedRuns, RunPurpose, RunStage, RunStatus, ScheduleKind, ScheduleOverlap
 from orchestrations.groups.services import group_run_go, group_runs_open
+from orchestrations.guarding import guarded
 from orchestrations.models import GroupRun, Run, Schedule
 from orchestrations.runs.refusals import REFUSED, SKIPPED
 from orchestrations.schedules.starters import Due, Starter, starter_of
 from orchestrations.schedules.timetables import schedule_membership
 from orchestrations.telling import owner_tell
-from tiktok_hub.acting import Via, acting_as
-from tiktok_hub.tenancy.models import Tenant
-from tiktok_hub.tenancy.scope import hub_scope, tenant_scope
-
-logger = logging.getLogger(__name__)
+from tiktok_hub.acting import Via
+from tiktok_hub.tenancy.scope import hub_scope
 
 #: Runs that ended longer ago than this, before the last one that was followed, are not looked at any more.
 FOLLOWED = timedelta(days=1)
@@ -52,11 +47,14 @@ def schedules_tick(now: datetime | None = None) -> int:
     with hub_scope():
         due = Q(next_slot__lte=now) | Q(waiting_slot__isnull=False) | _to_follow()
         found = list(Schedule.objects.filter(due, tenant__sandbox_of=None).select_related("tenant"))
-    started = sum(_guarded(each.tenant, f"schedule {each.pk}", partial(schedule_tick, each.pk, now)) for each in found)
+    via = Via.SCHEDULE
+    started = sum(
+        guarded(each.tenant, via, f"schedule {each.pk}", partial(schedule_tick, each.pk, now)) for each in found
+    )
     with hub_scope():
         running = list(group_runs_open().select_related("tenant"))
     for group_run in running:
-        _guarded(group_run.tenant, f"group run {group_run.pk}", partial(group_run_go, group_run.pk))
+        guarded(group_run.tenant, via, f"group run {group_run.pk}", partial(group_run_go, group_run.pk))
     return started
 
 
@@ -204,15 +202,3 @@ def waiting_drop(schedule: Schedule, sentence: str) -> None:
             starter.record(due, RunStatus.CANCELLED, SKIPPED, sentence)
         schedule.waiting_slot = None
         schedule.save(update_fields=["waiting_slot"])
-
-
-def _guarded(tenant: Tenant, name: str, action: Callable[[], object]) -> bool:
-    """Do something in a tenant; log what goes wrong and go on with the others."""
-    try:
-        with tenant_scope(tenant), acting_as(None, Via.SCHEDULE):
-            return bool(action())
-    except Exception as error:
-        # The error's own text may quote a value: the log gets its class and the way through the code.
-        way = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("%s: %s\n%s", name, type(error).__name__, way)
-        return False

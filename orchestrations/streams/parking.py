@@ -1,0 +1,81 @@
+"""Parked streams: nothing can be sent until somebody acts, so nothing is tried, and what is accepted is kept.
+
+A stream goes on by itself once what stands in its way here is gone (the credential is usable again, the destination is
+enabled). Where TikTok refused the configuration, only people know that it was put right: they resume it. The runs that
+failed meanwhile are retried then, with the present settings where TikTok has nothing of them.
+"""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from destinations.tiktok.resolutions import ResolutionKey
+from orchestrations.choices import RunPurpose, RunStatus
+from orchestrations.models import Run, Stream
+from orchestrations.runs.finishing import local_error
+from orchestrations.runs.resolutions import LocalKey
+from orchestrations.runs.services import credential_usable, run_again, settings_effective
+from orchestrations.streams.endings import parks
+
+logger = logging.getLogger(__name__)
+
+SEEN_HERE = (LocalKey.STREAM_WAITS, LocalKey.CREDENTIAL_WAITS, ResolutionKey.INVALID_CREDENTIALS)
+
+
+def obstacle(stream: Stream) -> dict[str, Any]:
+    """Return what keeps a stream from sending that can be seen here, in the form of a run's error; or nothing."""
+    destination = stream.orchestration.destination
+    if not destination.enabled:
+        return local_error(LocalKey.STREAM_WAITS, f"The destination “{destination}” is disabled.")
+    try:
+        settings_effective(stream.orchestration)
+    except ValidationError as error:
+        return local_error(LocalKey.STREAM_WAITS, " ".join(error.messages))
+    try:
+        credential_usable(destination)
+    except ValidationError as error:
+        return local_error(LocalKey.CREDENTIAL_WAITS, " ".join(error.messages), kind="CredentialError")
+    return {}
+
+
+def goes_on(stream: Stream) -> bool:
+    """Say whether a parked stream, in whose way nothing is that can be seen here, may go on by itself."""
+    if stream.parked.get("resolution") in SEEN_HERE:
+        return True
+    authorised = stream.orchestration.destination.credential.authorised_at
+    anew = authorised is not None and stream.parked_at is not None and authorised > stream.parked_at
+    return stream.parked.get("class") == "CredentialError" and anew
+
+
+def stream_unpark(stream: Stream) -> int:
+    """Let a parked stream of the opened tenant send again, and retry the runs that failed; return how many these are.
+
+    Raise ValidationError, with what to do, while something that can be seen here stands in its way.
+    """
+    if found := obstacle(stream):
+        raise ValidationError(str(found["sentence"]))
+    with transaction.atomic():
+        if not Stream.objects.filter(pk=stream.pk, parked_at__isnull=False).update(parked={}, parked_at=None):
+            return 0
+    stream.refresh_from_db(fields=["parked", "parked_at"])
+    return sum(_retried(run) for run in runs_parked(stream))
+
+
+def runs_parked(stream: Stream) -> list[Run]:
+    """Return the runs of a stream that failed for a reason that people have removed, the oldest first."""
+    failed = Run.objects.filter(
+        orchestration=stream.orchestration_id, status=RunStatus.FAILED, purpose=RunPurpose.DELIVER,
+        skipped_at=None, spool_deleted_at=None,
+    )  # fmt: skip
+    return [run for run in failed.order_by("pk").select_related("orchestration__destination__credential") if parks(run)]
+
+
+def _retried(run: Run) -> bool:
+    try:
+        run_again(run)
+    except ValidationError as error:
+        logger.warning("run %s of a stream is not retried: %s", run.pk, " ".join(error.messages))
+        return False
+    return True
