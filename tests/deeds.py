@@ -112,7 +112,7 @@ DEEDS: list[Deed] = [
         "GET <id>/reference/",
     ),
     *_pages("orchestrations.change_stream", "POST <id>/switch/", "POST <id>/keys/add/", "POST <id>/keys/1/revoke/"),
-    *_pages("orchestrations.run_stream", "POST <id>/pause/", "POST <id>/resume/"),
+    *_pages("orchestrations.run_stream", "POST <id>/pause/", "POST <id>/resume/", "POST <id>/test/"),
     *_crud("orchestrations.grouprun", "view"),
     *_pages("orchestrations.view_grouprun", "GET <id>/live/"),
     *_pages("orchestrations.change_grouprun", "POST <id>/cancel/"),

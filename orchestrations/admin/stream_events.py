@@ -17,6 +17,7 @@ from orchestrations.models import Batch, Chunk, Run, Stream
 from orchestrations.runs.spool import Spool
 from orchestrations.sources.masking import DOTS
 from orchestrations.streams.contents import Contents, contents_unpack
+from orchestrations.streams.items import SENTENCES
 
 MOST = 50
 CHUNKS = 20
@@ -126,7 +127,7 @@ def _remarks(contents: Contents, restricted: bool) -> dict[int, list[tuple[str, 
     found: dict[int, list[tuple[str, Remark]]] = {}
     for number, name, reason, value, level in contents.issues:
         shown = "" if value is None else DOTS if restricted else str(value)
-        sentence = REASONS.get(str(reason), str(reason).replace("_", " "))
+        sentence = REASONS.get(str(reason)) or SENTENCES.get(str(reason), str(reason).replace("_", " "))
         found.setdefault(int(str(number)), []).append((str(level), Remark(str(name or ""), sentence, shown)))
     return found
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from orchestrations.models import Chunk, Stream
 
 MINUTE = 60.0
+FAST = 2.0
 KEPT = 20
 """Chunks that stay after they were sent (the newest of each stream): fewer than these are all there ever were."""
 
@@ -31,6 +32,11 @@ class Flow:
     def age(self) -> float | None:
         """Return for how long the oldest event waits, in seconds."""
         return (timezone.now() - self.oldest_at).total_seconds() if self.oldest_at else None
+
+    @property
+    def pace(self) -> str:
+        """Write the rate by the second, or by the minute where that says more."""
+        return f"{self.rate:,.0f} per second" if self.rate >= FAST else f"{self.rate * MINUTE:,.0f} per minute"
 
 
 def flows(streams: Iterable[Stream]) -> dict[int, Flow]:

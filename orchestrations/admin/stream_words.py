@@ -9,30 +9,44 @@ from orchestrations.models import Run, Stream
 from orchestrations.templatetags.orchestration_tags import duration
 
 COLOURS = {"on": "success", "paused": "warning", "parked": "danger", "disabled": "default"}
+TONES = {"on": "good", "paused": "warn", "parked": "bad", "disabled": "idle"}
 TROUBLES_MOST = 10
-DAYS = 2
+MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whether a stream takes and sends events: a word, its label, and a sentence; `tone` colours the page."""
+    """Whether a stream takes and sends events: a word and a sentence; `tone` and `colour` are those of the page."""
 
     word: str
-    label: str
     sentence: str
-    tone: str
+
+    @property
+    def label(self) -> str:
+        """Return the word as a label says it."""
+        return self.word.capitalize()
+
+    @property
+    def colour(self) -> str:
+        """Return the colour of the label."""
+        return COLOURS[self.word]
+
+    @property
+    def tone(self) -> str:
+        """Return the colour of the card."""
+        return TONES[self.word]
 
 
 def stream_state(stream: Stream) -> State:
     """Return the state; what hinders sending comes before what hinders taking."""
     takes = "It takes events" if stream.orchestration.enabled else "It refuses new events"
     if stream.parked_at is not None:
-        return State("parked", "Parked", f"{takes}, keeps what it has, and sends nothing for now.", "bad")
+        return State("parked", f"{takes}, keeps what it has, and sends nothing for now.")
     if stream.paused:
-        return State("paused", "Paused", f"{takes}, and keeps what it has until somebody resumes it.", "warn")
+        return State("paused", f"{takes}, and keeps what it has until somebody resumes it.")
     if not stream.orchestration.enabled:
-        return State("disabled", "Disabled", f"{takes}; what it took before is still sent.", "idle")
-    return State("on", "On", f"{takes} and sends them {when_words(stream)}.", "good")
+        return State("disabled", f"{takes}; what it took before is still sent.")
+    return State("on", f"{takes} and sends them {when_words(stream)}.")
 
 
 def when_words(stream: Stream) -> str:
@@ -40,8 +54,13 @@ def when_words(stream: Stream) -> str:
     noun = "people" if stream.orchestration.destination.spec.keeps_audience else "events"
     return (
         f"as soon as there are {stream.max_events:,} {noun}, the oldest has waited for "
-        f"{duration(stream.max_age_seconds)}, or they have {stream.max_bytes:,} bytes"
+        f"{_span(stream.max_age_seconds)}, or they have {stream.max_bytes:,} bytes"
     )
+
+
+def _span(seconds: int) -> str:
+    """Write a whole number of seconds: `5 s`, `5 min`, `1 min 30 s`."""
+    return f"{seconds} s" if seconds < MINUTE else duration(seconds).removesuffix(" 0 s").removesuffix(" 0 min")
 
 
 def stream_troubles(runs: QuerySet[Run]) -> list[Run]:

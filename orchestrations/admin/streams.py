@@ -109,10 +109,10 @@ class StreamAdmin(ConnectPages, DebuggerPages):
         """Return for how long the oldest of them waits."""
         return duration(stream.flow.age)
 
-    @shown("Per second")
+    @shown("Coming in")
     def rate(self, stream: Any) -> str:
-        """Return how many items came per second in the last minute."""
-        return f"{stream.flow.rate:.1f}"
+        """Return how many items came in the last minute."""
+        return str(stream.flow.pace)
 
     @shown("Last sent", ordering="last_at")
     def last_sent(self, stream: Any) -> Any:

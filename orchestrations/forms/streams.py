@@ -41,7 +41,7 @@ class StreamForm(OverridesForm):
     allowed_origins = LinesField(
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": "https://shop.example"}),
-        help_text="Web sites whose pages may post from the browser, one per line. Servers may post from anywhere.",
+        help_text="Web sites whose pages may post from the browser, one per line; * for all. Servers may always.",
     )
     other_sources = LinesField(
         required=False,

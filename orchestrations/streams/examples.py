@@ -47,8 +47,7 @@ EXAMPLES: dict[str, Any] = {
     "test_event_code": "TEST12345",
 }
 """A good value for each parameter."""
-BOUGHT = ("content_id", "content_name", "price", "quantity", "order_id", "value", "currency")
-PURCHASE = ("event", "event_id", "email", *BOUGHT)
+PURCHASE = ("event", "event_id", "email", "content_id", "price", "quantity", "currency")
 
 
 def example_item(spec: Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def example_item(spec: Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
         kinds = settings.get(spec.kinds_setting or "") or ["EMAIL"]
         return _chosen("action", *(str(kind).lower() for kind in kinds))
     if settings.get("event_source") == "web":
-        return _chosen(*PURCHASE, "external_id", "page_url")
+        return _chosen(*PURCHASE, "page_url")
     return _chosen(*PURCHASE, "event_channel")
 
 

@@ -94,7 +94,9 @@ def origins_clean(lines: Iterable[str]) -> list[str]:
 
 
 def _origin(line: str) -> str:
-    """Return one origin (RFC 6454): lower case, without the usual port, the host in its ASCII form."""
+    """Return one origin (RFC 6454): lower case, without the usual port, the host in its ASCII form; `*` is any."""
+    if line == "*":
+        return line
     try:
         parts = urlsplit(line)
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port

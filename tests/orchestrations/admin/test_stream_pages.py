@@ -1,5 +1,7 @@
 """The pages of streams: form, list, overview, keys, debugger, parameters."""
 
+import html
+import json
 import re
 from datetime import timedelta
 
@@ -8,9 +10,9 @@ from django.utils import timezone
 
 from destinations.models import Destination
 from orchestrations.choices import RunStage, RunStatus
-from orchestrations.models import Run, Stream, WriteKey
+from orchestrations.models import Chunk, Run, Stream, WriteKey
 from orchestrations.streams.keys import key_digest
-from orchestrations.streams.services import key_make
+from orchestrations.streams.services import key_make, stream_switch
 from tests.orchestrations.admin.conftest import text
 from tests.orchestrations.streaming import DIGEST, EVENT, PIXEL, chunk_add, destination_in, stream_in
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -100,7 +102,7 @@ def test_list_says_what_waits_and_for_how_long(acme, stream, person):
     run_add(stream, attempts=1, finished_at=timezone.now())
     page = text(person("rita").get(BASE))
     row = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page.split('id="result_list"')[1]))
-    assert re.search(r"shop .* On 3 3 min 0 s 0\.0", row)
+    assert re.search(r"shop .* On 3 3 min 0 s 1 per minute", row)
     assert "globex-only" not in page
 
 
@@ -230,3 +232,31 @@ def test_parameters_are_those_of_the_stream_s_destination(acme, ada, person):
     assert "event_channel" in page
     assert "email_sha256" in page
     assert "page_url" not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [("{", "This is no JSON"), ("[]", "Type one object"), ('"Purchase"', "Type one object"), ("[1]", "Type one object")],
+    ids=["no JSON", "empty list", "text", "list of numbers"],
+)
+def test_typed_test_that_is_no_item_is_kept_and_explained(stream, person, words, sentence):
+    page = html.unescape(text(person("ada").post(page_of(stream, "test/"), {"json": words})))
+    assert sentence in page
+    assert f">{words}</textarea>" in page
+
+
+def test_typed_test_goes_the_way_of_all_items(transactional_db, acme, stream, person):
+    good = {"event": "Purchase", "email": "person@mail.example", "event_id": "mine-1"}
+    bad = {"event": "Purchase", "event_id": "mine-2"}
+    page = text(person("ada").post(page_of(stream, "test/"), {"json": json.dumps([good, bad])}))
+    assert "1 accepted, 1 rejected." in page
+    assert "mine-1" in page.split('id="stream-events"')[1]
+    with tenant_scope(acme):
+        assert (Chunk.objects.get().rows, Chunk.objects.get().events) == (2, 1)
+
+
+def test_typed_test_of_a_stream_that_refuses_says_why(transactional_db, acme, stream, person):
+    with tenant_scope(acme):
+        stream_switch(stream=stream, enabled=False)
+    page = text(person("ada").post(page_of(stream, "test/"), {"json": '{"event": "Purchase"}'}))
+    assert "switched off" in page

@@ -51,8 +51,9 @@ def test_stream_has_the_thresholds_usual_for_its_destination(acme, ada, plugin, 
         (["http://localhost:8080", " http://localhost:8080 ", ""], ["http://localhost:8080"]),
         (["https://büro.example"], ["https://xn--bro-hoa.example"]),
         (["http://[::1]:5000"], ["http://[::1]:5000"]),
+        (["*"], ["*"]),
     ],
-    ids=["case and slash", "usual ports", "once", "punycode", "IPv6"],
+    ids=["case and slash", "usual ports", "once", "punycode", "IPv6", "any"],
 )
 def test_origin_is_kept_as_browsers_send_it(lines, expected):
     assert origins_clean(lines) == expected
@@ -61,8 +62,15 @@ def test_origin_is_kept_as_browsers_send_it(lines, expected):
 @pytest.mark.parametrize(
     "line",
     [
-        *("shop.example", "https://", "ftp://shop.example", "https://shop.example/cart", "https://a@shop.example", "*"),
-        *("https://shop.example:99999", "https://shop example", "https://shop.example?x", "null"),
+        *(
+            "shop.example",
+            "https://",
+            "ftp://shop.example",
+            "https://shop.example/cart",
+            "https://a@shop.example",
+            "**",
+        ),
+        *("https://shop.example:99999", "https://shop example", "https://shop.example?x", "null", "**"),
     ],
 )
 def test_origin_that_is_none_is_refused(line):
