@@ -56,6 +56,11 @@ class SyncMode(TextChoices):
     REPLACE = "replace", "Replace: the whole audience is sent anew (file)"
 
 
+CHANGES = "changes"
+"""How a stream's runs change an audience; nobody chooses it."""
+SYNC_MODES = {**dict(SyncMode.choices), CHANGES: "Changes: who was posted is added or removed"}
+
+
 class AudienceDeleted(TextChoices):
     """What a run does when its audience was deleted at TikTok."""
 

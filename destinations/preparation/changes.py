@@ -5,6 +5,7 @@ another, however many of them are sent together. In a run no id is both added an
 """
 
 from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
 
 import duckdb
 import numpy as np
@@ -67,11 +68,19 @@ def prepare_changes(
     if settings.get("transport") == "file":
         raise PreparationError("A file audience takes no single changes. Choose the streaming transport.")
     with engine_errors(), Scratch(context.work) as scratch:
-        con.register(RELATION, pa.RecordBatchReader.from_batches(CHANGES_SCHEMA, changes))
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS FROM {RELATION}")  # noqa: S608 - constants
-        con.unregister(RELATION)
+        _table(con, changes)
         sql = AudienceSql(spec, settings, context, TABLE, {})
         yield from ChangesPreparation(con, sql, scratch).run()
+
+
+def _table(con: duckdb.DuckDBPyConnection, changes: Iterable[pa.RecordBatch]) -> None:
+    """Put changes into a table, part by part: the engine would ask for them from a thread of its own."""
+    parts: Iterable[pa.RecordBatch] = chain([pa.RecordBatch.from_pylist([], CHANGES_SCHEMA)], changes)
+    for number, part in enumerate(parts):
+        con.register(RELATION, part)
+        put = f"INSERT INTO {TABLE}" if number else f"CREATE OR REPLACE TEMP TABLE {TABLE} AS"
+        con.execute(f"{put} FROM {RELATION}")  # noqa: S608 - constants
+        con.unregister(RELATION)
 
 
 def decided(kinds: Iterable[int]) -> str:

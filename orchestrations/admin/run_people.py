@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from destinations.preparation.contract import ID_TYPES
 from orchestrations.admin.progress import FULL, Part, Sum, sum_of
-from orchestrations.choices import RunPurpose, RunStatus, SyncMode
+from orchestrations.choices import CHANGES, RunPurpose, RunStatus, SyncMode
 from orchestrations.models import Audience, Run, RunAudience
 from tiktok_hub.shell import tenant_site
 
@@ -17,6 +17,7 @@ MODES: dict[str, tuple[str, str]] = {
     SyncMode.ADD: ("add only", "Who is in the query's result joins the audience; nobody leaves."),
     SyncMode.REMOVE: ("remove", "Who is in the query's result leaves the audience; nobody joins."),
     SyncMode.REPLACE: ("replace", "The query's result is sent as a whole and takes the place of the audience."),
+    CHANGES: ("changes", "Who was posted to be added joins the audience, who was posted to be removed leaves it."),
 }
 """A word and a sentence for each way in which an audience follows a query."""
 SAMPLE = "A sample: its people join the audience, and nobody leaves for not being among them."
@@ -135,7 +136,7 @@ def change_bars(target: RunAudience) -> tuple[Bar, Bar]:
 
 def people_sum(run: Run, target: RunAudience) -> Sum:
     """Return where the people are found again: those of the result; of the audience, where the result is removed."""
-    if run.inputs.get("sync_mode") == SyncMode.REMOVE:
+    if run.inputs.get("sync_mode") in (SyncMode.REMOVE, CHANGES):
         parts = [(target.removed, "leave", "go"), (target.unchanged, "stay", "stay")]
         return sum_of(target.before, "people in the audience", parts)
     parts = [(target.added, "new", "come"), (target.unchanged, "already in the audience", "stay")]

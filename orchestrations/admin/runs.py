@@ -35,7 +35,7 @@ from orchestrations.admin.run_people import people_shown
 from orchestrations.admin.run_plans import RELEASE, hold_shown, plan_shown
 from orchestrations.admin.run_replays import ReplayPages, replay_shown
 from orchestrations.admin.troubles import run_trouble
-from orchestrations.choices import COLOURS, UNFINISHED_RUNS, BatchStatus, RunPurpose, RunStatus, RunTrigger, SyncMode
+from orchestrations.choices import COLOURS, SYNC_MODES, UNFINISHED_RUNS, BatchStatus, RunPurpose, RunStatus, RunTrigger
 from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.replays.choosing import batches_again
 from orchestrations.retention.told import gone_sentences
@@ -200,7 +200,7 @@ class RunAdmin(ReplayPages):
         """Show the run."""
         run = self.object_or_404(request, object_id)
         context = self.live_context(request, run) | self.batch_context(request, run) | self.throughput_context(run)
-        context["sync_mode"] = SyncMode(run.inputs["sync_mode"]).label if keeps_audience(run) else ""
+        context["sync_mode"] = SYNC_MODES[run.inputs["sync_mode"]] if keeps_audience(run) else ""
         context["settings"] = settings_shown(run.orchestration.destination.spec, run.inputs.get("settings", {}))
         return self.page(request, "orchestrations/run/page.html", title=str(run), original=run, **context)
 

@@ -8,10 +8,12 @@ from django.db.models import Q
 
 from destinations.specs.audiences import advertisers
 from destinations.specs.base import SettingsError
-from orchestrations.choices import UNFINISHED_RUNS, SyncMode
+from orchestrations.choices import UNFINISHED_RUNS, RunStatus, RunTrigger, SyncMode
 from orchestrations.models import Audience, Orchestration, Run, RunAudience
 from tiktok_hub.tenancy.models import Tenant
 
+BRIEF = Q(run__trigger=RunTrigger.STREAM, run__status__in=(RunStatus.QUEUED, RunStatus.RUNNING))
+"""Runs of streams are over soon, as long as nobody has to release them."""
 KEEPING = (SyncMode.MIRROR, SyncMode.REPLACE)
 """Modes in which the audience equals the query's result, so that two orchestrations would undo each other's work."""
 
@@ -29,9 +31,13 @@ def audiences_lock(tenant: Tenant, settings: Mapping[str, Any]) -> list[Audience
     return list(Audience.objects.select_for_update().filter(_any(audience_keys(settings))).order_by("pk"))
 
 
-def overlap_refuse(audiences: list[Audience]) -> None:
-    """Raise ValidationError while an unfinished run is for one of these audiences."""
-    busy = RunAudience.objects.filter(audience__in=audiences, run__status__in=UNFINISHED_RUNS).first()
+def overlap_refuse(audiences: list[Audience], *, behind_streams: bool = False) -> None:
+    """Raise ValidationError while an unfinished run is for one of these audiences.
+
+    Runs of streams do not count for a run that may wait `behind_streams`, see `turns`.
+    """
+    found = RunAudience.objects.filter(audience__in=audiences, run__status__in=UNFINISHED_RUNS)
+    busy = (found.exclude(BRIEF) if behind_streams else found).first()
     if busy is not None:
         raise ValidationError(
             f"Run {busy.run_id} is not finished yet and is for the same audience, “{busy.audience.name}”. "

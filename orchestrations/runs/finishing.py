@@ -14,6 +14,7 @@ from destinations.services import credential_expire
 from destinations.tiktok.errors import RetryableError
 from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.audiences.states import states_adopt, states_drop, states_make
+from orchestrations.audiences.turns import turn_pass
 from orchestrations.choices import UNFINISHED_BATCHES, BatchStatus, RunPurpose, RunStage, RunStatus
 from orchestrations.doorbell import ring, ring_end
 from orchestrations.models import Batch, Run, RunAudience
@@ -58,6 +59,7 @@ def _end(lease: Lease, fatal: dict[str, Any]) -> Run:
     run.status = _status(run, fatal=bool(fatal), cancelled=lease.cancelled.is_set())
     run.save(update_fields=["error", "status"])
     run_ended(run)
+    turn_pass(run)
     ring_end(run)
     if run.error.get("resolution") == ResolutionKey.INVALID_CREDENTIALS and run.credential is not None:
         credential_expire(credential=run.credential, problem=str(run.error["sentence"]))

@@ -8,6 +8,7 @@ run that would do what its guards forbid waits here until somebody releases it.
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.audiences.finding import audience_survey
 from orchestrations.audiences.guards import hold_reason
 from orchestrations.audiences.states import engine, state_fetch
+from orchestrations.audiences.turns import TurnError, turn_check, turn_wait
 from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.datasets import engine_for
 from orchestrations.models import Batch, Run, RunAudience
@@ -37,6 +39,7 @@ from orchestrations.runs.spool import IDS, ISSUES, ROWS, Spool, TableWriter, wor
 from orchestrations.runs.verdicts import error_record
 from orchestrations.sources import QueryCancelledError, Snapshot
 from orchestrations.streams.filling import StreamFilling
+from orchestrations.streams.filling_audiences import AudienceFilling
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ def run_prepare(run_id: int) -> bool:
             logger.warning("run %s was taken over by another worker", run_id)
         except (CancelledError, QueryCancelledError):
             run_finish(lease)
+        except TurnError:
+            turn_wait(lease)
         except RetryableError as error:
             run_put_off(lease, error)
         except TikTokError as error:
@@ -83,6 +88,7 @@ def _fail(lease: Lease, error: Exception) -> None:
 def _prepare(lease: Lease) -> bool:
     run = lease.run
     stop_if_asked(lease)
+    turn_check(run)
     if run.preparations >= MOST_TRIES:
         raise PreparationError(
             f"The worker died each of the {MOST_TRIES} times this run was prepared. "
@@ -115,7 +121,8 @@ def _source(filling: "Filling") -> tuple[int, Iterator[Piece]]:
 
 def _streamed(filling: "Filling") -> tuple[int, Iterator[Piece]]:
     """Look up what was posted to a stream; return how many items there are, and what becomes of them."""
-    found = StreamFilling(filling.run, context_of(filling.run, filling.work))
+    kind = AudienceFilling if filling.targets else StreamFilling
+    found = kind(filling.run, filling.context)
     return found.rows(), found.pieces()
 
 
@@ -223,20 +230,18 @@ class Filling:
         self._totals(rows)
         return self.batches
 
+    @property
+    def context(self) -> Context:
+        """Return what preparation must know; states of audiences are fetched for it."""
+        told = (
+            Target(number, state_fetch(target.audience, self.work), anew=target.anew)
+            for number, target in self.targets.items()
+        )
+        mode = self.run.inputs.get("sync_mode", "")
+        return replace(context_of(self.run, self.work), targets=tuple(told), mode=mode)
+
     def parts(self, snapshot: Snapshot) -> Iterator[Piece]:
         """Prepare the rows of a query's result."""
-        context = Context(
-            now=int(self.run.started_at.timestamp()) if self.run.started_at else 0,
-            time_zone=self.run.inputs["time_zone"],
-            default_country=self.run.inputs["country"] or None,
-            limits=self.spec.limits,
-            targets=tuple(
-                Target(number, state_fetch(target.audience, self.work), anew=target.anew)
-                for number, target in self.targets.items()
-            ),
-            mode=self.run.inputs.get("sync_mode", ""),
-            work=self.work,
-        )
         with engine(self.work) as connection:
             yield from self.spec.prepare(
                 connection,
@@ -244,7 +249,7 @@ class Filling:
                 snapshot.columns,
                 spec=self.spec,
                 settings=self.run.inputs["settings"],
-                context=context,
+                context=self.context,
             )
 
     def _body(self, part: Prepared) -> None:

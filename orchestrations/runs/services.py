@@ -21,6 +21,7 @@ from orchestrations.audiences.targets import (
     targets_make,
 )
 from orchestrations.choices import (
+    CHANGES,
     UNFINISHED_RUNS,
     BatchStatus,
     QueryStatus,
@@ -44,8 +45,9 @@ from orchestrations.models import (
 )
 from orchestrations.replays.choosing import batches_again
 from orchestrations.runs.finishing import run_finish
-from orchestrations.runs.leases import lease_held
+from orchestrations.runs.leases import ACTIVE, lease_held
 from orchestrations.runs.sending import sending_check
+from orchestrations.streams.returning import AGAIN, gives_back
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
 from tiktok_hub.tenancy.models import Membership
@@ -201,12 +203,12 @@ def _told(run: Run) -> list[dict[str, Any]]:
 def audiences_free(orchestration: Orchestration, settings: dict[str, Any]) -> list[Audience]:
     """Return the audiences a run would be for, locked; none where the destination keeps no audience.
 
-    Raise ValidationError while another run is for one of them.
+    Raise ValidationError while another run is for one of them; one of a query waits until a stream's has ended.
     """
     if not orchestration.destination.spec.keeps_audience:
         return []
     audiences = audiences_lock(orchestration.tenant, settings)
-    overlap_refuse(audiences)
+    overlap_refuse(audiences, behind_streams=orchestration.query_id is not None)
     return audiences
 
 
@@ -237,9 +239,13 @@ def _refuse_overlap(orchestration: Orchestration, replay: Replay | None = None) 
 
 
 def run_active(orchestration: Orchestration) -> Run | None:
-    """Return the run that keeps another one of an orchestration from starting: its own, or one for its audience."""
+    """Return the run that keeps another one of an orchestration from starting: its own, or one for its audience.
+
+    Behind brief runs of streams it may wait, see `audiences.turns`.
+    """
     same = Q(orchestration=orchestration) | Q(audiences__audience__runs__run__orchestration=orchestration)
-    return Run.objects.filter(same, status__in=UNFINISHED_RUNS).first()
+    behind = Q(trigger=RunTrigger.STREAM, status__in=ACTIVE) & ~Q(orchestration=orchestration)
+    return Run.objects.filter(same, status__in=UNFINISHED_RUNS).exclude(behind).first()
 
 
 def run_inputs(
@@ -253,12 +259,19 @@ def run_inputs(
     if address:
         inputs["address"] = address
     if orchestration.destination.spec.keeps_audience:
-        mode = mode_of(orchestration)
-        # The first rows are not the whole query: who is not among them must not leave for that.
-        inputs["sync_mode"] = SyncMode.ADD if sample and mode in KEEPING else mode
-        inputs["max_removal_percent"] = orchestration.max_removal_percent
+        inputs["sync_mode"] = _mode(orchestration, sample)
+        # Who is removed one by one is not removed by mistake.
+        inputs["max_removal_percent"] = orchestration.max_removal_percent if orchestration.query_id else 100
         inputs["when_deleted"] = orchestration.when_deleted
     return inputs
+
+
+def _mode(orchestration: Orchestration, sample: int | None) -> str:
+    if orchestration.query_id is None:
+        return CHANGES
+    mode = mode_of(orchestration)
+    # The first rows are not the whole query: who is not among them must not leave for that.
+    return SyncMode.ADD if sample and mode in KEEPING else mode
 
 
 def _rows_inputs(orchestration: Orchestration, settings: dict[str, Any]) -> dict[str, Any]:
@@ -350,6 +363,8 @@ def run_again(run: Run) -> Run:
         raise ValidationError(f"Run {run.pk} was a plan: there is nothing to retry. Plan anew instead.")
     if run.hold and run.released_at is None:
         raise ValidationError(f"Run {run.pk} was held and nobody released it. Start a new run.")
+    if gives_back(run):
+        raise ValidationError(AGAIN.format(run=run.pk))
     _refuse_deleted(run)
     _refuse_outdated(run)
     anew = _inputs_anew(run)

@@ -11,6 +11,7 @@ from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.choices import RunStage, RunStatus
 from orchestrations.models import Chunk, Run, Stream
 from orchestrations.runs.resolutions import LocalKey
+from orchestrations.streams.returning import changes_return
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def run_ended(run: Run) -> None:
     stream_id = run.stream_id
     if stream_id is None:
         return
+    changes_return(run)
     if parks(run):
         stream_park(stream_id, run.error)
     spent(stream_id, timezone.now() - COUNTED).delete()

@@ -56,11 +56,11 @@ class StreamFilling:
 
     def _kept(self) -> Iterator[Kept]:
         """Yield the events of each chunk, noting on the way what was said of its items."""
-        for chunk in _chunks(self.run):
+        for chunk in chunks_of(self.run):
             contents = contents_unpack(bytes(chunk.content))
             first = chunk.first_row or 0
             if contents.issues:
-                self.issues.append(_issues(contents, first))
+                self.issues.append(chunk_issues(contents, first))
             if not contents.numbers:
                 continue
             rows = np.array(contents.numbers, np.int64) + first
@@ -80,14 +80,14 @@ class StreamFilling:
         return np.array(new, np.bool_)
 
 
-def _chunks(run: Run) -> Iterator[Chunk]:
+def chunks_of(run: Run) -> Iterator[Chunk]:
     """Yield a run's chunks in the order in which they came, a few at a time."""
     numbers = list(Chunk.objects.filter(run=run).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(numbers), PIECE):
         yield from Chunk.objects.filter(pk__in=numbers[start : start + PIECE]).order_by("pk")
 
 
-def _issues(contents: Contents, first: int) -> pa.Table:
+def chunk_issues(contents: Contents, first: int) -> pa.Table:
     """Return what was said of a chunk's items, by the rows that they are in the run."""
     numbers, *words = zip(*contents.issues, strict=True)
     rows = pa.array([int(str(number)) + first for number in numbers], pa.int64())

@@ -22,7 +22,7 @@ from orchestrations.guarding import guarded
 from orchestrations.models import Chunk, Run, Stream
 from orchestrations.runs.services import audiences_free, credential_usable, run_inputs, settings_effective
 from orchestrations.streams.endings import stream_park
-from orchestrations.streams.parking import SEEN_HERE, goes_on, obstacle, stream_unpark
+from orchestrations.streams.parking import SEEN_HERE, goes_on, obstacle, rested, stream_unpark
 from orchestrations.streams.waiting import Backlog, backlog, backlog_refusal, chunks_waiting, due
 from tiktok_hub.acting import Via
 from tiktok_hub.tenancy.models import Tenant
@@ -89,7 +89,7 @@ def _ready(stream_id: int, now: datetime) -> Stream | None:
     stream = streams.filter(pk=stream_id).first()
     if stream is None or not _clear(stream, now) or stream.paused:
         return None
-    return stream if _open(stream) < MOST_OPEN and due(stream, now) else None
+    return stream if _open(stream) < MOST_OPEN and due(stream, now) and rested(stream, now) else None
 
 
 def _clear(stream: Stream, now: datetime) -> bool:

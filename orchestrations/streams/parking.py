@@ -6,18 +6,21 @@ failed meanwhile are retried then, with the present settings where TikTok has no
 """
 
 import logging
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from destinations.tiktok.resolutions import ResolutionKey
-from orchestrations.choices import RunPurpose, RunStatus
+from orchestrations.choices import RunPurpose, RunStatus, RunTrigger
 from orchestrations.models import Run, Stream
 from orchestrations.runs.finishing import local_error
 from orchestrations.runs.resolutions import LocalKey
 from orchestrations.runs.services import credential_usable, run_again, settings_effective
 from orchestrations.streams.endings import parks
+from orchestrations.streams.returning import gives_back
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +72,23 @@ def runs_parked(stream: Stream) -> list[Run]:
         orchestration=stream.orchestration_id, status=RunStatus.FAILED, purpose=RunPurpose.DELIVER,
         skipped_at=None, spool_deleted_at=None,
     )  # fmt: skip
-    return [run for run in failed.order_by("pk").select_related("orchestration__destination__credential") if parks(run)]
+    return [
+        run
+        for run in failed.order_by("pk").select_related("orchestration__destination__credential")
+        if parks(run) and not gives_back(run)
+    ]
+
+
+def rested(stream: Stream, now: datetime) -> bool:
+    """Say whether a stream may send now: not right after a run for an audience that gave its changes back.
+
+    Where people removed what that run failed for, there is nothing to wait for.
+    """
+    runs = Run.objects.filter(orchestration=stream.orchestration_id, trigger=RunTrigger.STREAM)
+    last = runs.order_by("-pk").first()
+    if last is None or last.finished_at is None or parks(last) or not gives_back(last):
+        return True
+    return now >= last.finished_at + timedelta(seconds=max(settings.HUB_RETRY_SECONDS, default=0.0))
 
 
 def _retried(run: Run) -> bool:
