@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from destinations.preparation.reasons import REASONS
 from orchestrations.models import Chunk, Stream, WriteKey
 from orchestrations.streams.contents import Contents, contents_pack
 from orchestrations.streams.directory import Directory, Door, door_of
+from orchestrations.streams.flushing import flush_ring
 from orchestrations.streams.items import SENTENCES, Client, Item, item_read
 from tiktok_hub.tenancy.scope import hub_scope
 
@@ -103,6 +104,29 @@ class Parcel:
     contents: Contents = field(default_factory=Contents)
 
 
+class Bell:
+    """Tells workers of streams for which enough has come in to be sent; what it misses, the tick finds.
+
+    A thread of its own rings, so that a broker which does not answer holds up nobody who posts.
+    """
+
+    def __init__(self) -> None:
+        self._came: dict[int, tuple[int, int]] = {}
+        self._ringer: ThreadPoolExecutor | None = None
+        self._rings: Future[None] | None = None
+
+    def came(self, door: Door, events: int, size: int) -> None:
+        """Count what has come in for a stream, and ring when that is enough for a request."""
+        before = self._came.get(door.stream_id, (0, 0))
+        events, size = before[0] + events, before[1] + size
+        self._came[door.stream_id] = (events, size)
+        enough = events >= door.max_events or size >= door.max_bytes
+        if enough and (self._rings is None or self._rings.done()):
+            self._came[door.stream_id] = (0, 0)
+            self._ringer = self._ringer or ThreadPoolExecutor(1, thread_name_prefix="collector-bell")
+            self._rings = self._ringer.submit(flush_ring, door.tenant_id, door.stream_id)
+
+
 class Collector:
     """The collector of one process."""
 
@@ -115,6 +139,7 @@ class Collector:
         self._pid = 0
         self._doors: dict[bool, EventDoor | AudienceDoor] = {}
         self._used: dict[int, float] = {}
+        self._bell = Bell()
 
     def submit(self, post: Post) -> "Future[Answer]":
         """Queue a post; the future has its answer once the items are durable. Raise CollectError when too many wait."""
@@ -227,6 +252,8 @@ class Collector:
         with hub_scope(), transaction.atomic():
             Chunk.objects.bulk_create(chunks)
             self._note_use(parcels)
+        for parcel, chunk in zip(parcels, chunks, strict=True):
+            self._bell.came(parcel.door, chunk.events, chunk.bytes)
 
     def _note_use(self, parcels: list[Parcel]) -> None:
         """Note when keys were used, to the minute."""
@@ -283,6 +310,8 @@ def door_open(door: Door | None, key: str | None) -> Door:
         raise CollectError(
             503, "stream_incomplete", f"This stream cannot take events yet. {door.problem}", retry_after=60
         )
+    if door.full:
+        raise CollectError(429, "backlog_full", door.full[0], retry_after=door.full[1])
     return door
 
 

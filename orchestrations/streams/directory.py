@@ -13,6 +13,7 @@ from destinations.specs.base import Spec
 from orchestrations.models import Stream, WriteKey
 from orchestrations.runs.services import settings_effective
 from orchestrations.streams.parameters import Parameter, lookup
+from orchestrations.streams.waiting import backlog_refusal
 from tiktok_hub.tenancy.scope import hub_scope
 
 REMEMBERED_SECONDS = 1.0
@@ -24,7 +25,7 @@ class Door:
     """One stream as a collector sees it.
 
     `keys` maps digests of write keys that are not revoked to their ids; `problem` says why its events cannot be
-    prepared.
+    prepared, `full` why it takes no more for now, and after how many seconds to try again.
     """
 
     stream_id: int
@@ -39,8 +40,10 @@ class Door:
     known: Mapping[str, Parameter] = field(repr=False)
     time_zone: str
     country: str
+    max_events: int
     max_bytes: int
     problem: str = ""
+    full: tuple[str, int] | None = None
 
     @property
     def limits(self) -> Limits:
@@ -109,5 +112,6 @@ def door_of(stream: Stream, keys: Mapping[str, int]) -> Door:
         stream_id=stream.pk, tenant_id=stream.tenant_id, public_id=stream.public_id, enabled=orchestration.enabled,
         keys=keys, origins=frozenset(stream.allowed_origins), other_sources=frozenset(stream.other_sources),
         spec=destination.spec, settings=settings, known=lookup(destination.spec, settings),
-        time_zone=tenant.time_zone, country=destination.country or "", max_bytes=stream.max_bytes, problem=problem,
+        time_zone=tenant.time_zone, country=destination.country or "", max_events=stream.max_events,
+        max_bytes=stream.max_bytes, problem=problem, full=backlog_refusal(stream),
     )  # fmt: skip

@@ -73,14 +73,14 @@ def stream_flush(stream_id: int, now: datetime | None = None) -> int:
         return len(_hand_over(stream)) if stream else 0
 
 
-def flush_ring(stream: Stream) -> None:
+def flush_ring(tenant_id: int, stream_id: int) -> None:
     """Let a worker look at a stream soon, because enough waits; this process asks once a second for each."""
     now = time.monotonic()
     with _lock:
-        if now < _rung.get(stream.pk, 0.0):
+        if now < _rung.get(stream_id, 0.0):
             return
-        _rung[stream.pk] = now + RING_SECONDS
-    task_send("stream_flush", stream.tenant_id, stream.pk)
+        _rung[stream_id] = now + RING_SECONDS
+    task_send("stream_flush", tenant_id, stream_id)
 
 
 def _ready(stream_id: int, now: datetime) -> Stream | None:

@@ -236,7 +236,12 @@ def test_parameters_are_those_of_the_stream_s_destination(acme, ada, person):
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
-    [("{", "This is no JSON"), ("[]", "Type one object"), ('"Purchase"', "Type one object"), ("[1]", "Type one object")],
+    [
+        ("{", "This is no JSON"),
+        ("[]", "Type one object"),
+        ('"Purchase"', "Type one object"),
+        ("[1]", "Type one object"),
+    ],
     ids=["no JSON", "empty list", "text", "list of numbers"],
 )
 def test_typed_test_that_is_no_item_is_kept_and_explained(stream, person, words, sentence):
