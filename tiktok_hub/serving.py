@@ -11,7 +11,7 @@ from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
 from orchestrations.streams.asgi import Receive, Scope, Send, collect
-from orchestrations.streams.http import PREFIX
+from orchestrations.streams.http import DOCUMENT, PREFIX
 from tiktok_hub.uploads import FORM_BYTES
 from tiktok_hub.wsgi import application as wsgi
 
@@ -24,7 +24,7 @@ pages: Any = WSGIMiddleware(served, workers=settings.HUB_WEB_THREADS)
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one request."""
-    if scope["path"].startswith(PREFIX):
+    if scope["path"].startswith(PREFIX) and scope["path"] != DOCUMENT:
         await collect(scope, receive, send)
         return
     with SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(settings.FILE_UPLOAD_TEMP_DIR)) as body:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from orchestrations.streams.views import collect
+from orchestrations.streams.views import collect, openapi
 from tiktok_hub import views
 from tiktok_hub.api.site import api
 from tiktok_hub.metrics.views import metrics
@@ -13,6 +13,7 @@ urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.healthz, name="readyz"),
+    path("collect/v1/openapi.json", openapi, name="collect_openapi"),
     path("collect/v1/<str:public_id>", collect, name="collect"),
     path("metrics", metrics, name="metrics"),
     path("platform/", platform_site.urls),

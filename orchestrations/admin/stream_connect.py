@@ -16,11 +16,11 @@ from orchestrations.admin.base import back, member
 from orchestrations.admin.stream_pages import StreamPages, site_url
 from orchestrations.models import Stream, WriteKey
 from orchestrations.streams.examples import example_item
+from orchestrations.streams.http import DOCUMENT
 from orchestrations.streams.reference import lines
 from orchestrations.streams.services import key_make, key_revoke
 from orchestrations.streams.snippets import snippets
 
-OPENAPI = "/collect/v1/openapi.json"
 VIEW, CHANGE = "orchestrations.view_stream", "orchestrations.change_stream"
 
 
@@ -74,6 +74,6 @@ class ConnectPages(StreamPages):
         url = site_url(request, stream.path)
         return self.stream_page(
             request, stream, "connect", url=url, snippets=snippets(url, text, item), text=text,
-            openapi=site_url(request, OPENAPI),
+            openapi=site_url(request, DOCUMENT),
             keys=list(WriteKey.objects.filter(stream=stream).select_related("created_by")), **context,
         )  # fmt: skip

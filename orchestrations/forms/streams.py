@@ -11,7 +11,7 @@ from destinations.models import destinations_usable_by
 from orchestrations.forms.overrides import OverridesForm
 from orchestrations.models import Orchestration, Stream
 from orchestrations.models.streams import MOST_BYTES, MOST_EVENTS, OLDEST_SECONDS
-from orchestrations.streams.services import EVENTS, stream_check, thresholds
+from orchestrations.streams.services import EVENTS, stream_check, stream_fill, thresholds
 from tiktok_hub.tenancy.scope import current_tenant
 
 LIMITS = {
@@ -102,12 +102,10 @@ class StreamForm(OverridesForm):
         super()._post_clean()  # type: ignore[misc]
         if self.errors:
             return
-        orchestration = self.instance.orchestration
-        for name in ("name", "description", "destination"):
-            setattr(orchestration, name, self.cleaned_data[name])
-        orchestration.settings = self.settings_typed()
+        values = {name: self.cleaned_data[name] for name in ("name", "description", "destination")}
         if "other_sources" not in self.fields:
-            self.instance.other_sources = []
+            values["other_sources"] = []
+        stream_fill(self.instance, settings=self.settings_typed(), **values)
         try:
             stream_check(self.instance, self.membership)
         except PermissionDenied as error:

@@ -28,6 +28,7 @@ from orchestrations.streams.items import Client
 from orchestrations.streams.keys import key_digest
 
 PREFIX = "/collect/v1/"
+DOCUMENT = f"{PREFIX}openapi.json"
 MOST_ITEMS = 1_000
 LONGEST_KEY = 200
 ANY_ORIGIN = "*"

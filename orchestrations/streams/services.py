@@ -17,11 +17,13 @@ from orchestrations.models import Orchestration, Run, Stream, WriteKey
 from orchestrations.removing import orchestration_delete, orchestration_use
 from orchestrations.runs.services import orchestration_check
 from orchestrations.streams.keys import SHOWN, key_digest, key_new
+from orchestrations.streams.parking import stream_unpark
 from tiktok_hub.tenancy.models import Membership, User
 
 EVENTS = {"max_events": 50, "max_age_seconds": 300, "max_bytes": 1_000_000}
 PEOPLE = {"max_events": 1_000, "max_age_seconds": 1_800, "max_bytes": 1_000_000}
-STREAM_FIELDS = frozenset({*EVENTS, "allowed_origins", "other_sources"})
+STREAM_FIELDS = (*EVENTS, "allowed_origins", "other_sources")
+"""What is the stream's own; the rest is its orchestration's."""
 KEYS_MOST = 50
 PORTS = {"http": 80, "https": 443}
 FILES = (
@@ -57,11 +59,18 @@ def stream_change(*, stream: Stream, membership: Membership | None, **values: An
     """Set fields of a stream and of its orchestration, and store both; raise PermissionDenied or ValidationError where
     it could not send.
     """
-    for field, value in values.items():
-        setattr(stream if field in STREAM_FIELDS else stream.orchestration, field, value)
+    stream_fill(stream, **values)
     stream_check(stream, membership)
     stream_save(stream)
     return stream
+
+
+def stream_fill(stream: Stream, **values: Any) -> None:
+    """Set fields of a stream and of its orchestration, which never takes people for a whole audience."""
+    for field, value in values.items():
+        setattr(stream if field in STREAM_FIELDS else stream.orchestration, field, value)
+    keeps_audience = stream.orchestration.destination.spec.keeps_audience
+    stream.orchestration.sync_mode = SyncMode.ADD if keeps_audience else ""
 
 
 def stream_save(stream: Stream) -> None:
@@ -78,7 +87,6 @@ def stream_check(stream: Stream, membership: Membership | None) -> None:
     if Orchestration.objects.filter(name=orchestration.name).exclude(pk=orchestration.pk).exists():
         raise ValidationError({"name": TAKEN.format(name=orchestration.name)})
     spec = orchestration.destination.spec
-    orchestration.sync_mode = SyncMode.ADD if spec.keeps_audience else ""
     settings = orchestration_check(orchestration, membership)
     if settings.get("transport") == "file":
         raise ValidationError({"destination": FILES})
@@ -138,7 +146,12 @@ def stream_pause(*, stream: Stream) -> Stream:
 
 
 def stream_resume(*, stream: Stream) -> Stream:
-    """Send again what a stream accepts and has kept, also where it was parked."""
+    """Send again what a stream accepts and has kept, also where it was parked.
+
+    Raise ValidationError, with what to do, while something stands in the way of a parked one.
+    """
+    if stream.parked_at is not None:
+        stream_unpark(stream)
     stream.paused = False
     stream.save(update_fields=["paused"])
     return stream

@@ -2,9 +2,11 @@
 
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from orchestrations.streams.collecting import ANSWER_SECONDS, CollectError, collector, not_written
 from orchestrations.streams.http import (
@@ -16,6 +18,7 @@ from orchestrations.streams.http import (
     head_admit,
     head_answer,
 )
+from orchestrations.streams.openapi import collector_document
 from tiktok_hub.acting import client_ip
 
 
@@ -26,6 +29,12 @@ def collect(request: HttpRequest, public_id: str) -> HttpResponse:
     query = str(request.META.get("QUERY_STRING", ""))
     reply = _reply(request, Head(request.method or "", public_id, query, headers, client_ip(request)))
     return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
+
+
+@require_safe
+def openapi(request: HttpRequest) -> JsonResponse:
+    """Return what may be posted, and what is answered, as an OpenAPI document; nothing of it is secret."""
+    return JsonResponse(collector_document(settings.HUB_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"))
 
 
 def _reply(request: HttpRequest, head: Head) -> Reply:

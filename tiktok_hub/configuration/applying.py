@@ -14,10 +14,11 @@ from orchestrations.alerts.models import Channel, Rule
 from orchestrations.alerts.services import channel_save, rule_save
 from orchestrations.datasets import dataset_delete, dataset_store
 from orchestrations.groups.services import group_delete, group_members_set
-from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule
+from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule, Stream
 from orchestrations.queries import query_delete
 from orchestrations.removing import orchestration_delete
 from orchestrations.schedules.timetables import Scheduled, Wish, circles_refuse, schedule_save
+from orchestrations.streams.services import stream_delete, stream_fill, stream_save
 from tiktok_hub.configuration.checking import Plan
 from tiktok_hub.configuration.differ import Change
 from tiktok_hub.configuration.problems import ConfigurationInvalidError, Problem
@@ -67,6 +68,7 @@ class Applier:
             "queries": self._query,
             "destinations": self._destination,
             "orchestrations": self._orchestration,
+            "streams": self._stream,
             "groups": self._group,
             "alert_channels": self._channel,
             "alert_rules": self._rule,
@@ -161,6 +163,14 @@ class Applier:
         if change.touches("schedule"):
             self.schedules.append((row, schedule))
 
+    def _stream(self, change: Change, fields: dict[str, Any]) -> None:
+        row = Stream.objects.select_related("orchestration").filter(orchestration__name=change.name).first()
+        row = row or Stream(tenant=self.tenant, orchestration=Orchestration(tenant=self.tenant, created_by=self.user))
+        fields["destination"] = Destination.objects.get(name=fields["destination"])
+        fields["settings"] = settings_revealed(fields["settings"])
+        stream_fill(row, name=change.name, **fields)
+        stream_save(row)
+
     def _group(self, change: Change, fields: dict[str, Any]) -> None:
         row = OrchestrationGroup.objects.filter(name=change.name).first()
         row = row or OrchestrationGroup(tenant=self.tenant, name=change.name)
@@ -227,6 +237,8 @@ def item_remove(change: Change) -> None:
         group_delete(group=OrchestrationGroup.objects.get(name=change.name))
     elif change.section == "orchestrations":
         orchestration_delete(orchestration=Orchestration.objects.get(name=change.name))
+    elif change.section == "streams":
+        stream_delete(stream=Stream.objects.get(orchestration__name=change.name))
     elif change.section == "destinations":
         destination_delete(destination=Destination.objects.get(name=change.name))
     elif change.section == "credentials":

@@ -20,7 +20,7 @@ from destinations.specs.base import SettingRequired, SettingsError, Spec
 from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import QueryStatus
 from orchestrations.datasets import Staged
-from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query
+from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Stream
 from orchestrations.runs.spool import workdir
 from tiktok_hub.configuration.alerts import channel_read, rule_read
 from tiktok_hub.configuration.audiences import audience_conflicts, following_read
@@ -30,6 +30,7 @@ from tiktok_hub.configuration.reading import Document, Item, documents_read
 from tiktok_hub.configuration.schema import BY_NAME, SECTIONS, Kind
 from tiktok_hub.configuration.starting import schedule_read, starting_problems
 from tiktok_hub.configuration.state import Items, settings_hidden, settings_revealed, tenant_state
+from tiktok_hub.configuration.streams import TAKEN, stream_read
 from tiktok_hub.configuration.tables import (
     Columns,
     file_fields,
@@ -50,6 +51,7 @@ MODELS: dict[str, type[models.Model]] = {
     "queries": Query,
     "destinations": Destination,
     "orchestrations": Orchestration,
+    "streams": Stream,
     "groups": OrchestrationGroup,
     "alert_channels": Channel,
     "alert_rules": Rule,
@@ -163,6 +165,7 @@ class Checker:
             "queries": self._query,
             "destinations": self._destination,
             "orchestrations": self._orchestration,
+            "streams": self._stream,
             "groups": self._group,
             "alert_channels": self._channel,
             "alert_rules": self._rule,
@@ -266,10 +269,30 @@ class Checker:
     def _orchestration(self, item: Item) -> dict[str, Any]:
         """Check that the settings, laid over the destination's, are complete."""
         fields = _without(item, "name")
+        if item.name in self.plan_.present.get("streams", {}):
+            self._say(item, "name", TAKEN.format(name=item.name))
+        found = self._overrides(item, fields)
+        if found is None:
+            return fields
+        fields |= following_read(item, *found, self.problems)
+        if fields["schedule"] is not None:
+            fields["schedule"] = self._schedule(item, fields["schedule"])
+        return fields
+
+    def _stream(self, item: Item) -> dict[str, Any]:
+        """Check that the settings are complete, and when and from where it takes what."""
+        fields = _without(item, "name")
+        if item.name in self.plan_.names("orchestrations"):
+            self._say(item, "name", TAKEN.format(name=item.name))
+        found = self._overrides(item, fields)
+        return fields if found is None else fields | stream_read(item, *found, self.problems)
+
+    def _overrides(self, item: Item, fields: dict[str, Any]) -> tuple[Spec, dict[str, Any]] | None:
+        """Clean the settings laid over the destination's; return the plugin and all of them, None where that is bad."""
         destination = self.plan_.fields("destinations", fields["destination"]) or {}
         below = self.document.sections.get("destinations", {}).get(fields["destination"])
         if below is not None and not below.is_whole:
-            return fields
+            return None
         spec = specs.get(destination["plugin"])
         own = fields["settings"]
         for setting in spec.settings:
@@ -280,16 +303,14 @@ class Checker:
         merged = {**settings_revealed(destination["settings"]), **own}
         cleaned = self._settings(item, spec, merged, "orchestration")
         fields["settings"] = {name: cleaned[name] for name in own if name in cleaned}
-        fields |= following_read(item, spec, cleaned, self.problems)
-        if fields["schedule"] is not None:
-            fields["schedule"] = self._schedule(item, fields["schedule"])
-        return fields
+        return spec, cleaned
 
     def _channel(self, item: Item) -> dict[str, Any]:
         return channel_read(item, self.plan_.present.get("alert_channels", {}).get(item.name, {}), self.problems)
 
     def _rule(self, item: Item) -> dict[str, Any]:
-        orchestrations, channels = self.plan_.names("orchestrations"), self.plan_.names("alert_channels")
+        orchestrations = [*self.plan_.names("orchestrations"), *self.plan_.names("streams")]
+        channels = self.plan_.names("alert_channels")
         return rule_read(item, orchestrations, channels, self.problems)
 
     def _group(self, item: Item) -> dict[str, Any]:

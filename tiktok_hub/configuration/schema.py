@@ -155,6 +155,15 @@ SECTIONS = (
         Key("destination", Kind.REFERENCE, required=True, section="destinations"),
         ENABLED, SETTINGS, SYNC_MODE, GUARD, SCHEDULE,
     )),
+    # Write keys belong to one installation; thresholds that are left out are those usual for the destination.
+    Section("streams", "stream", (
+        NAME, DESCRIPTION,
+        Key("destination", Kind.REFERENCE, required=True, section="destinations"),
+        ENABLED, SETTINGS,
+        Key("max_events"), Key("max_age_seconds"), Key("max_bytes"),
+        Key("allowed_origins", Kind.NAMES, default=[]),
+        Key("other_sources", Kind.NAMES, default=[]),
+    )),
     Section("groups", "group", (
         NAME, DESCRIPTION,
         Key("members", Kind.NAMES, default=[]),

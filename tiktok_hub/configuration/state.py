@@ -6,8 +6,9 @@ from destinations.models import Credential, Destination
 from destinations.specs.base import SettingsError, Spec
 from orchestrations.alerts.models import Channel, Rule
 from orchestrations.choices import ScheduleKind, SyncMode
-from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule
+from orchestrations.models import Dataset, Orchestration, OrchestrationGroup, Query, Schedule, Stream
 from orchestrations.schedules.timetables import members_of
+from orchestrations.streams.services import STREAM_FIELDS
 from tiktok_hub.crypto import Secret, SecretUnreadableError
 from tiktok_hub.tenancy.choices import Option
 from tiktok_hub.tenancy.models import Membership, Tenant
@@ -38,8 +39,11 @@ def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
             "destinations": {row.name: _destination(row) for row in Destination.objects.select_related("credential")},
             "orchestrations": {
                 row.name: _orchestration(row)
-                for row in Orchestration.objects.select_related("query", "destination", "schedule__after")
+                for row in Orchestration.objects.filter(stream=None).select_related(
+                    "query", "destination", "schedule__after"
+                )
             },
+            "streams": {str(row): _stream(row) for row in Stream.objects.select_related("orchestration__destination")},
             "groups": {row.name: _group(row) for row in OrchestrationGroup.objects.select_related("schedule__after")},
             "alert_channels": {row.name: _channel(row) for row in Channel.objects.all()},
             "alert_rules": {
@@ -124,6 +128,17 @@ def _orchestration(row: Orchestration) -> dict[str, Any]:
         **_following(row),
         "schedule": _schedule(getattr(row, "schedule", None)),
     }
+
+
+def _stream(row: Stream) -> dict[str, Any]:
+    """Describe a stream; its address and its keys are this installation's own."""
+    orchestration = row.orchestration
+    return {
+        "description": orchestration.description, "destination": orchestration.destination.name,
+        "enabled": orchestration.enabled,
+        "settings": settings_hidden(orchestration.destination.spec, orchestration.settings),
+        **{name: getattr(row, name) for name in STREAM_FIELDS},
+    }  # fmt: skip
 
 
 def _group(row: OrchestrationGroup) -> dict[str, Any]:

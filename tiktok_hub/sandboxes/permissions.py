@@ -19,6 +19,7 @@ MODELS = {
     "datasets": "orchestrations.{}_dataset",
     "queries": "orchestrations.{}_query",
     "orchestrations": "orchestrations.{}_orchestration",
+    "streams": "orchestrations.{}_stream",
     "groups": "orchestrations.{}_orchestrationgroup",
 }
 SENT = {"queries", "orchestrations", "groups"}

@@ -23,7 +23,7 @@ from tiktok_hub.configuration.state import tenant_state
 from tiktok_hub.sandboxes.comparing import Comparison, Deviation, Standing, base_after, sandbox_compare
 from tiktok_hub.sandboxes.documents import document_of
 from tiktok_hub.sandboxes.models import Sandbox
-from tiktok_hub.sandboxes.permissions import CHANGE, is_open, refusals, require
+from tiktok_hub.sandboxes.permissions import CHANGE, MODELS, is_open, refusals, require
 from tiktok_hub.sandboxes.records import both_record, change_records
 from tiktok_hub.sandboxes.snapshots import Snapshot, snapshot
 from tiktok_hub.tenancy.models import Membership, Tenant, User
@@ -152,7 +152,7 @@ def _target(comparison: Comparison, changing: set[tuple[str, str]], removing: se
 def _affected(target: Snapshot, changing: set[tuple[str, str]]) -> Snapshot:
     """Return the items of the target to be checked: what changes, and what depends on that."""
     found: Snapshot = {section: {} for section in target}
-    for section in ("tenant", "credentials", "datasets", "queries", "destinations", "orchestrations", "groups"):
+    for section in MODELS:
         for name, fields in target[section].items():
             uses = [(f"{key}s", fields.get(key)) for key in ("credential", "destination")]
             uses.append(("queries", fields.get("query")))
@@ -173,7 +173,7 @@ def _hindrances(promotion: Promotion, sandbox: Sandbox, membership: Membership) 
     for change in promotion.changes:
         if change.removed:
             yield from _removal_hindrances(plan, change, gone, busy)
-        elif change.section in {"destinations", "orchestrations"}:
+        elif change.section in {"destinations", "orchestrations", "streams"}:
             yield from _destination_hindrances(plan, change, ready, membership)
 
 
@@ -200,16 +200,18 @@ def _removal_hindrances(
     plan: Plan, change: Change, gone: set[tuple[str, str]], busy: set[str]
 ) -> Iterator[tuple[Change, str]]:
     """See that nothing of production still uses what would be removed."""
-    users = {"credentials": ("destinations", "credential"), "destinations": ("orchestrations", "destination")}
-    section, key = users.get(change.section, ("orchestrations", "query"))
+    users = {
+        "credentials": (("destinations",), "credential"),
+        "destinations": (("orchestrations", "streams"), "destination"),
+        "queries": (("orchestrations",), "query"),
+    }
+    if change.section in {"orchestrations", "streams"} and change.name in busy:
+        yield change, "A run of it is not finished yet in production. Wait for it, or cancel it."
     if change.section == "orchestrations":
-        if change.name in busy:
-            yield change, "A run of it is not finished yet in production. Wait for it, or cancel it."
         yield from _starting_hindrances(plan, change, gone)
         return
-    if change.section == "groups":
-        return
-    for name in dict.fromkeys(plan.names(section)):
+    sections, key = users.get(change.section, ((), ""))
+    for section, name in dict.fromkeys((each, name) for each in sections for name in plan.names(each)):
         fields: dict[str, Any] = plan.fields(section, name) or {}
         if (section, name) not in gone and fields.get(key) == change.name:
             yield change, f"It cannot be removed: “{name}” uses it in production."

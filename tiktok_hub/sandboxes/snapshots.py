@@ -25,7 +25,7 @@ def snapshot(tenant: Tenant) -> Snapshot:
     tenant = Tenant.objects.select_related("sandbox_of").get(pk=tenant.pk)
     state = tenant_state(tenant)
     found: Snapshot = {"tenant": {_production(tenant).slug: _tenant(tenant)}}
-    for section in ("credentials", "datasets", "queries", "destinations", "orchestrations", "groups"):
+    for section in ("credentials", "datasets", "queries", "destinations", "orchestrations", "streams", "groups"):
         left_out = LEFT_OUT.get(section, ())
         found[section] = {name: _without(fields, left_out) for name, fields in state[section].items()}
     with tenant_scope(tenant):
