@@ -68,6 +68,7 @@ class ForecastOut(Schema):
 
     rows: int = Field(..., description="rows of the query that are meant")
     prepared_again: int = Field(..., description="of them: rejected here, prepared with the present settings")
+    left_out: int = Field(..., description="posted to a stream and rejected there: not kept, so not sent")
     events: int = Field(..., description="events that were prepared and are sent as they were")
     too_old: int | None = Field(..., description="events that will be rejected; null: too many to look at")
     drops: int = Field(..., description="TikTok has them for less than 48 hours and drops them")
@@ -167,13 +168,19 @@ def runs_list(
     status: RunStatus | None = None,
     orchestration: Id | None = None,
     before: Id | None = None,
+    streams: bool = False,
 ) -> Any:
-    """Return up to 50 runs, the newest first; `before` a number gives the next page."""
+    """Return up to 50 runs, the newest first; `before` a number gives the next page.
+
+    Those of streams, of which there are many, are among them where `streams` says so, or one's orchestration is named.
+    """
     rows = runs_seen(request)
     if status is not None:
         rows = rows.filter(status=status)
     if orchestration is not None:
         rows = rows.filter(orchestration=orchestration)
+    elif not streams:
+        rows = rows.filter(orchestration__query__isnull=False)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return [run_told(request, row) for row in rows.order_by("-pk")[:PAGE]]
@@ -259,7 +266,7 @@ def run_told(request: HttpRequest, run: Run) -> dict[str, Any]:
 def _orchestrations(request: HttpRequest) -> QuerySet[Orchestration]:
     """Return what the page of orchestrations would list."""
     allow(request, "orchestrations.view_orchestration")
-    rows = Orchestration.objects.filter(destination__in=destinations_usable_by(member(request)))
+    rows = Orchestration.objects.filter(destination__in=destinations_usable_by(member(request)), query__isnull=False)
     found: QuerySet[Orchestration] = rows.select_related("query", "destination__tenant", "schedule", "tenant")
     return found
 

@@ -16,3 +16,4 @@ class OrchestrationsConfig(AppConfig):
         """Let Prometheus be told what waits here."""
         for part in ("database", "storage"):
             gauges_add(part, import_string(f"orchestrations.runs.measuring.{part}_gauges"))
+        gauges_add("database", import_string("orchestrations.streams.waiting.streams_gauges"))

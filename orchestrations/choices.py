@@ -156,6 +156,7 @@ class RetentionKind(TextChoices):
     SPOOL = "spool", "Prepared requests (files)"
     REJECTS = "rejects", "Rejected rows (files)"
     RUNS = "runs", "Runs with their numbers"
+    STREAMS = "streams", "What was posted to streams and could not be sent in time"
     DATASETS = "datasets", "Old versions of dataset files"
     ALERTS = "alerts", "Alerts that are over, and what was sent of them"
     LINKS = "links", "Links and invitations that are over"

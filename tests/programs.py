@@ -12,6 +12,8 @@ from typing import Any
 
 from django.db import connection
 
+from tiktok_hub.hub.broker import server_find
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -32,6 +34,20 @@ def program(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[by
     command = [sys.executable, "-m", "celery", "-A", "tiktok_hub", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, start_new_session=True)
     try:
+        yield process
+    finally:
+        kill(process)
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a broker of one's own, `broker.sock` in a folder, that keeps what it was given."""
+    socket = folder / "broker.sock"
+    socket.unlink(missing_ok=True)
+    command = [server_find(), "--port", "0", "--unixsocket", socket, "--dir", folder, "--appendonly", "yes"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for(lambda: socket.exists())
         yield process
     finally:
         kill(process)

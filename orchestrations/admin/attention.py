@@ -14,13 +14,14 @@ from orchestrations.admin.audience_words import TROUBLED, standing
 from orchestrations.admin.audiences import audiences_visible_to
 from orchestrations.admin.base import member
 from orchestrations.choices import COLOURS, AudienceStatus, RunPurpose, RunStatus
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import Orchestration, Run, Stream
 
 MOST = 8
 SETTLED = (RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS, RunStatus.FAILED)
 """Statuses that say whether an orchestration works; who cancels a run says nothing about it."""
 WORST = ("danger", "warning", "info", "default", "success")
 VIEW_CREDENTIAL, VIEW_AUDIENCE = "destinations.view_credential", "orchestrations.view_audience"
+VIEW_STREAM = "orchestrations.view_stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def attention(request: HttpRequest, runs: QuerySet[Run], open_here: QuerySet[Des
     return [
         *held(runs),
         *failing(open_here),
+        *parked(request, open_here),
         *credentials(request),
         *audiences(request),
     ]
@@ -73,7 +75,7 @@ def held(runs: QuerySet[Run]) -> list[Attention]:
 def failing(open_here: QuerySet[Destination]) -> list[Attention]:
     """Return the last runs of those orchestrations that failed and have not succeeded since, unless they are left."""
     last = Run.objects.filter(orchestration=OuterRef("pk"), purpose=RunPurpose.DELIVER, status__in=SETTLED)
-    mine = Orchestration.objects.filter(destination__in=open_here, enabled=True)
+    mine = Orchestration.objects.filter(destination__in=open_here, enabled=True, query__isnull=False)
     latest = mine.annotate(latest=Subquery(last.order_by("-created_at").values("pk")[:1])).values("latest")
     open_failures = Run.objects.filter(pk__in=latest, status=RunStatus.FAILED, skipped_at__isnull=True)
     failed = open_failures.select_related("orchestration")[:MOST]
@@ -83,6 +85,20 @@ def failing(open_here: QuerySet[Destination]) -> list[Attention]:
 def _run(run: Run, title: str, sentence: str) -> Attention:
     url = reverse("admin:orchestrations_run_change", args=[run.pk])
     return Attention(url, title, COLOURS[run.status], str(run.get_status_display()), sentence)
+
+
+def parked(request: HttpRequest, open_here: QuerySet[Destination]) -> list[Attention]:
+    """Return the streams that keep what they accept and cannot send it."""
+    if not request.user.has_perm(VIEW_STREAM):
+        return []
+    streams = Stream.objects.filter(parked_at__isnull=False, orchestration__destination__in=open_here)
+    return [
+        Attention(
+            reverse("admin:orchestrations_stream_detail", args=[stream.pk]), str(stream), "danger", "Parked",
+            str(stream.parked.get("sentence", "")),
+        )
+        for stream in streams.select_related("orchestration")[:MOST]
+    ]  # fmt: skip
 
 
 def credentials(request: HttpRequest) -> list[Attention]:

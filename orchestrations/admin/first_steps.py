@@ -64,8 +64,8 @@ def _found(request: HttpRequest) -> dict[str, Any]:
     """Ask in one query what there is, of what is open to this person."""
     who = member(request)
     open_here = destinations_usable_by(who)
-    runs = Run.objects.filter(orchestration__destination__in=open_here, purpose=RunPurpose.DELIVER)
-    orchestrations = Orchestration.objects.filter(destination__in=open_here)
+    orchestrations = Orchestration.objects.filter(destination__in=open_here, query__isnull=False)
+    runs = Run.objects.filter(orchestration__in=orchestrations, purpose=RunPurpose.DELIVER)
     asked: dict[str, QuerySet[Any]] = {
         "credential": Credential.objects.filter(status=CredentialStatus.AUTHORISED),
         "destination": open_here,

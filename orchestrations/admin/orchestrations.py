@@ -52,13 +52,16 @@ class OrchestrationAdmin(OwnPageAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Orchestration]:
-        """Return the orchestrations whose destination is open to this person, with their last run that was no plan."""
+        """Return the orchestrations whose destination is open to this person, with their last run that was no plan.
+
+        Those of streams have pages of their own.
+        """
         runs = Run.objects.filter(orchestration=OuterRef("pk"), purpose=RunPurpose.DELIVER)
         last = runs.order_by("-created_at")
         return (  # type: ignore[no-any-return]
             super()
             .get_queryset(request)
-            .filter(destination__in=destinations_usable_by(member(request)))
+            .filter(destination__in=destinations_usable_by(member(request)), query__isnull=False)
             .annotate(last_status=Subquery(last.values("status")[:1]), last_at=Subquery(last.values("created_at")[:1]))
         )
 

@@ -50,16 +50,17 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
     """Return what the first page shows to this person."""
     open_here = destinations_usable_by(member(request))
     runs = Run.objects.filter(orchestration__destination__in=open_here)
+    of_queries = runs.filter(orchestration__query__isnull=False)  # those of streams are many, and have their own page
     tenant = member(request).tenant
     return {
         "steps": first_steps(request),
-        "attention": attention(request, runs, open_here),
-        "tiles": tiles(runs, tenant),
+        "attention": attention(request, of_queries, open_here),
+        "tiles": tiles(of_queries, tenant),
         "chart": days_chart(runs, period_of(tenant, DAYS)),
         "days": DAYS,
         "health": health(request),
         "upcoming": next_runs(request),
-        "runs": list(runs.select_related("orchestration", "started_by")[:RECENT]),
+        "runs": list(of_queries.select_related("orchestration", "started_by")[:RECENT]),
     }
 
 

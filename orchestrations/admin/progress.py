@@ -8,6 +8,7 @@ from django.utils import timezone
 from destinations.preparation.reasons import REASONS
 from orchestrations.choices import RunPurpose, RunStage, RunStatus
 from orchestrations.models import Run
+from orchestrations.streams.items import SENTENCES
 
 FULL = 100
 QUARTER = 25
@@ -106,7 +107,7 @@ def _path(run: Run) -> list[str]:
     """Return the stages that a run passes."""
     if run.purpose == RunPurpose.PLAN:
         return [stage for stage in RunStage if stage != RunStage.DELIVERING]
-    path: list[str] = list(RunStage)
+    path: list[str] = [stage for stage in RunStage if stage != RunStage.QUERYING or not run.stream_id]
     if run.hold:
         path.insert(path.index(RunStage.DELIVERING), HELD)
     return path
@@ -142,7 +143,7 @@ def stage_reached(run: Run) -> RunStage:
         return RunStage(run.stage)
     if run.prepared_at is not None:
         return RunStage.DELIVERING
-    if run.selected is not None:
+    if run.selected is not None or (run.stream_id and run.started_at):
         return RunStage.PREPARING
     return RunStage.QUERYING if run.started_at else RunStage.WAITING
 
@@ -182,13 +183,18 @@ def rows_sum(run: Run) -> Sum | None:
         return None
     rows = run.selected
     return sum_of(
-        rows, "rows selected",
+        rows, _selected(run),
         [
             (run.in_events, "in people" if keeps_audience(run) else "in events", "good"),
             (run.rejected, "rejected", "bad"),
             (run.duplicates, "duplicates", "warn"),
         ],
     )  # fmt: skip
+
+
+def _selected(run: Run) -> str:
+    """Say where a run's rows come from: a query, or what was posted."""
+    return "items posted" if run.stream_id else "rows selected"
 
 
 def events_sum(run: Run) -> Sum | None:
@@ -220,7 +226,7 @@ def run_funnel(run: Run) -> list[Part]:
     selected, valid = run.selected or 0, (run.selected or 0) - run.rejected
     through = FULL * valid / selected if selected else 0.0
     rows = [
-        Part(selected, "rows selected", "idle", FULL if selected else 0.0),
+        Part(selected, _selected(run), "idle", FULL if selected else 0.0),
         Part(valid, "valid rows", "idle", through),
     ]
     if keeps_audience(run):
@@ -240,4 +246,7 @@ def reasons(counts: dict[str, int]) -> list[Reason]:
     """Return reasons with their sentences, the most frequent first."""
     most = max(counts.values(), default=1)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [Reason(key, REASONS.get(key, key.replace("_", " ")), n, FULL * n / most) for key, n in ordered]
+    return [
+        Reason(key, SENTENCES.get(key) or REASONS.get(key, key.replace("_", " ")), n, FULL * n / most)
+        for key, n in ordered
+    ]

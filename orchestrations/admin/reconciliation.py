@@ -127,6 +127,7 @@ def reconciliation_context(request: HttpRequest) -> dict[str, Any]:
         "chart": days_chart(runs, wish.period), "rejects": rejected_why(prepared),
         "runs": as_links(prepared.order_by("-created_at")[:LAST_RUNS]) if wish.chosen else [],
         "audiences": audiences_lines(request, wish.period, wish.chosen),
+        "streams": wish.chosen is None and runs.filter(orchestration__query=None).exists(),
         "can_download": request.user.has_perm("orchestrations.download_run"),
         "query": f"days={len(wish.period.days)}" + (f"&orchestration={wish.chosen.pk}" if wish.chosen else ""),
     }  # fmt: skip
@@ -136,13 +137,14 @@ def parts_of(prepared: QuerySet[Run]) -> list[Part]:
     """Return the sums of the runs: of those that send events, and of those for audiences."""
     keeping = [spec.key for spec in specs.all() if spec.keeps_audience]
     names = {name: Sum(name) for name in (*ROWS, *EVENTS)}
-    keys = ("orchestration", "orchestration__name", "orchestration__destination__plugin")
+    keys = ("orchestration", "orchestration__name", "orchestration__destination__plugin", "orchestration__stream")
     found: Any = prepared.order_by("orchestration__name").values(*keys).annotate(number=Count("pk"), **names)
     trends = trends_of(prepared)
     lines: dict[bool, list[Line]] = {False: [], True: []}
     for row in found:
         counts = {name: row[name] or 0 for name in names}
-        url = reverse("admin:orchestrations_orchestration_detail", args=[row[keys[0]]])
+        page, pk = ("stream", row[keys[3]]) if row[keys[3]] else ("orchestration", row[keys[0]])
+        url = reverse(f"admin:orchestrations_{page}_detail", args=[pk])
         line = Line(row[keys[1]], url, row["number"], counts, sparkline(trends.get(row[keys[0]], [])))
         lines[row[keys[2]] in keeping].append(line)
     return [_part("Events", "events", lines[False]), _part("Audiences", "entries", lines[True])]
@@ -199,12 +201,17 @@ def as_links(runs: Iterable[Run]) -> list[Line]:
 
 
 def reconciliation_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """Return the runs of the chosen days as CSV, or the audiences as they stand now."""
+    """Return the runs of the chosen days as CSV, or the audiences as they stand now.
+
+    The many runs of streams are among them where they are asked for, or one's orchestration is chosen.
+    """
     wish, tenant = asked(request), member(request).tenant
     if request.GET.get("what") == AUDIENCES:
         header, lines = audience_rows(audiences_lines(request, wish.period, wish.chosen))
         return reconciliation_response(tenant, AUDIENCES, header, lambda: lines)
     rows = wish.runs.order_by("pk").select_related("orchestration__destination")
+    if wish.chosen is None and request.GET.get("streams") != "1":
+        rows = rows.filter(orchestration__query__isnull=False)
     return reconciliation_response(tenant, "runs", RUN_COLUMNS, lambda: run_rows(rows))
 
 

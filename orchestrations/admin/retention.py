@@ -96,6 +96,8 @@ def periods_shown() -> list[tuple[str, str]]:
             ("Prepared requests, old versions of datasets", settings.HUB_RETENTION_SPOOL_DAYS),
             ("Rejected rows", settings.HUB_RETENTION_REJECTS_DAYS),
             ("Runs with their numbers", settings.HUB_RETENTION_RUNS_DAYS),
+            ("Runs of streams with all they have", settings.HUB_RETENTION_SPOOL_DAYS),
+            ("What was posted to streams and cannot be sent", settings.HUB_RETENTION_STREAMS_DAYS),
             ("Alerts that are over", settings.HUB_RETENTION_ALERTS_DAYS),
             ("Links and invitations, after they have expired", settings.HUB_RETENTION_LINKS_DAYS),
         )

@@ -1,6 +1,7 @@
 """Runs: the list, and the page of one run with live progress, rejects, batches and what to do about an error."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter, SimpleListFilter
@@ -72,6 +73,31 @@ class WhenFilter(SimpleListFilter):
         return queryset.filter(created_at__gte=period_of(member(request).tenant, days).start) if days else queryset
 
 
+class StreamsFilter(SimpleListFilter):
+    """Runs of streams: there are many of them, so that they are left out until somebody wants them, or one's alone."""
+
+    title, parameter_name = "streams", "streams"
+    words: ClassVar = {None: "Without streams", "1": "With streams", "only": "Streams only"}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices beside the usual one."""
+        self.chosen = any(name.startswith("orchestration__") for name in request.GET)
+        return [(word, label) for word, label in self.words.items() if word]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Name the usual choice."""
+        usual, *others = super().choices(changelist)
+        yield {**usual, "display": self.words[None]}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
+        """Keep the chosen runs."""
+        if self.value() == "only":
+            return queryset.filter(orchestration__query=None)
+        wanted = self.value() == "1" or self.chosen
+        return queryset if wanted else queryset.filter(orchestration__query__isnull=False)
+
+
 @admin.register(Run, site=tenant_site)
 class RunAdmin(ReplayPages):
     """What became of the orchestrations; runs are started, never typed in or deleted."""
@@ -82,7 +108,7 @@ class RunAdmin(ReplayPages):
         *("took", "started"),
     )
     list_display_links = ("state", "of")
-    list_filter = (WhenFilter, "status", "purpose", ("orchestration", RelatedOnlyFieldListFilter))
+    list_filter = (WhenFilter, "status", "purpose", StreamsFilter, ("orchestration", RelatedOnlyFieldListFilter))
     list_per_page = 50
     search_fields = ("orchestration__name",)
     search_help_text = "Name of the orchestration"
@@ -250,7 +276,9 @@ class RunAdmin(ReplayPages):
             "can_cancel": request.user.has_perm(CHANGE) and run.status in UNFINISHED_RUNS and not run.cancel_requested,
             "can_retry": operates and run.is_finished and ended_early and retried and again and there,
             "can_skip": can_be_skipped(run) and request.user.has_perm(RELEASE if run.status == RunStatus.HELD else RUN),
-            "can_restart": (plans if run.purpose == RunPurpose.PLAN else operates) and run.is_finished,
+            "can_restart": (plans if run.purpose == RunPurpose.PLAN else operates)
+            and run.is_finished
+            and not run.stream_id,
         }
 
     def throughput(self, request: HttpRequest, run: Run) -> HttpResponse:

@@ -69,6 +69,8 @@ def _links(run: Run, action: str, request: HttpRequest) -> list[tuple[str, str]]
         return _link("Open the credential", run.credential or orchestration.destination.credential, request)
     if action == Act.QUERY:
         return _link("Open the query", orchestration.query, request)
+    if action == Act.ORCHESTRATION and run.stream_id:
+        return _link("Open the stream", orchestration.stream, request)
     if action == Act.ORCHESTRATION:
         return _link("Open the orchestration", orchestration, request)
     return _link("Open the destination", orchestration.destination, request) if action == Act.DESTINATION else []

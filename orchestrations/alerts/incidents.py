@@ -22,6 +22,7 @@ from orchestrations.alerts.watching import (
     credential_findings,
     group_findings,
     run_findings,
+    stream_findings,
 )
 from orchestrations.choices import RunStatus
 from orchestrations.models import GroupRun, Run
@@ -59,7 +60,7 @@ def _look_piece(now: datetime) -> int:
     piece = sorted(found, key=lambda pair: (pair[1], pair[0].pk))[:PIECE]
     for run, at in piece:
         _look_at(run, at, rules)
-    for finding in (*credential_findings(rules, now), *audience_findings(rules, now)):
+    for finding in (*credential_findings(rules, now), *audience_findings(rules, now), *stream_findings(rules)):
         finding_keep(finding)
     ended = [at for run, at in piece if run.status != RunStatus.HELD]
     Watch.objects.filter(pk=watch.pk).update(looked_until=max([watch.looked_until, *ended]))

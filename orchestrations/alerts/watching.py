@@ -20,12 +20,15 @@ from orchestrations.alerts import words
 from orchestrations.alerts.choices import RuleKind
 from orchestrations.alerts.models import Incident, Rule, Thing
 from orchestrations.choices import AudienceStatus, RunPurpose, RunStatus
-from orchestrations.models import Audience, GroupRun, Run, RunAudience, Schedule
+from orchestrations.models import Audience, GroupRun, Run, RunAudience, Schedule, Stream
 from orchestrations.runs.refusals import GROUP_REFUSED, REFUSED, SKIPPED
+from orchestrations.runs.resolutions import LocalKey
 from orchestrations.telling import owners
 from tiktok_hub.mail import mail_possible
 
 SUCCEEDED = (RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS)
+#: Why a stream is parked before a run was made.
+SEEN_BEFORE_A_RUN = (LocalKey.STREAM_WAITS, LocalKey.CREDENTIAL_WAITS)
 #: Statuses of a run that has ended by itself, or that never started.
 ENDED = (*SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
 DEAD = (CredentialStatus.EXPIRED, CredentialStatus.FAILED)
@@ -137,8 +140,11 @@ def _share_finding(run: Run, at: datetime, rules: Rules, facts: dict[str, Any]) 
 
 
 def _rows_finding(run: Run, at: datetime, rules: Rules, facts: dict[str, Any]) -> Iterator[Finding]:
-    """Hold the rows that the query returned against the median of the successful runs before, ± the rule's percent."""
-    rule = rules.of(RuleKind.ROWS, run.orchestration_id, at)
+    """Hold the rows that the query returned against the median of the successful runs before, ± the rule's percent.
+
+    What is posted to a stream has no usual number.
+    """
+    rule = rules.of(RuleKind.ROWS, run.orchestration_id, at) if run.stream_id is None else None
     usual = usual_rows(run) if rule is not None and run.selected is not None else []
     if rule is None or len(usual) < FEWEST_RUNS:
         return
@@ -177,6 +183,17 @@ def credential_findings(rules: Rules, now: datetime | None = None) -> Iterator[F
                 yield Finding(RuleKind.CREDENTIAL, credential, at, rule, state, said, facts)
         elif credential.status == CredentialStatus.AUTHORISED:
             yield Finding(RuleKind.CREDENTIAL, credential, now, said=words.credential_well(credential), facts=facts)
+
+
+def stream_findings(rules: Rules) -> Iterator[Finding]:
+    """Yield which streams are parked without a run that failed; the next run that succeeds ends it."""
+    parked = Stream.objects.filter(parked_at__isnull=False).select_related("orchestration")
+    for stream in parked:
+        rule = rules.of(RuleKind.FAILED, stream.orchestration_id, stream.parked_at)
+        if rule is not None and stream.parked_at is not None and stream.parked.get("resolution") in SEEN_BEFORE_A_RUN:
+            facts = {"orchestration": {"id": stream.orchestration_id, "name": stream.orchestration.name}}
+            said = words.stream_parked(stream)
+            yield Finding(RuleKind.FAILED, stream.orchestration, stream.parked_at, rule, said=said, facts=facts)
 
 
 def audience_findings(rules: Rules, now: datetime | None = None) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 from destinations.models import Credential
 from destinations.tiktok.resolutions import ResolutionKey, resolution_get
 from orchestrations.admin.audience_words import settling, standing
-from orchestrations.models import Audience, GroupRun, Run
+from orchestrations.models import Audience, GroupRun, Run, Stream
 from orchestrations.runs.resolutions import resolution_of
 
 __all__ = ["Words", "settling"]
@@ -93,6 +93,13 @@ def credential_well(credential: Credential) -> Words:
     return _page("destinations", credential, f"The credential “{credential}” is authorised again")
 
 
+def stream_parked(stream: Stream) -> Words:
+    """Return what to say of a stream that keeps what it accepts and cannot send it."""
+    steps = resolution_of(str(stream.parked.get("resolution", ""))).steps
+    step = f"What to do: {steps[0]}" if steps else ""
+    return _page("orchestrations", stream, f"The stream “{stream}” is parked", str(stream.parked["sentence"]), step)
+
+
 def audience_trouble(audience: Audience) -> Words:
     """Return what to say of an audience that cannot be used, or soon cannot."""
     found = standing(audience)
@@ -123,7 +130,7 @@ def _run(run: Run, headline: str, *sentences: str) -> Words:
     return Words(headline[:HEADLINE_LONGEST], _joined(sentences), f"orchestrations/run/{run.pk}/change/")
 
 
-def _page(app: str, thing: Credential | Audience | GroupRun, headline: str, *sentences: str) -> Words:
+def _page(app: str, thing: Credential | Audience | GroupRun | Stream, headline: str, *sentences: str) -> Words:
     path = f"{app}/{thing._meta.model_name}/{thing.pk}/change/"
     return Words(headline[:HEADLINE_LONGEST], _joined(sentences), path)
 

@@ -44,7 +44,8 @@ class OrchestrationGroupForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.present = members_of(self.instance) if self.instance.pk else []
-        rows = Orchestration.objects.filter(destination__in=destinations_usable_by(self.membership))
+        open_here = destinations_usable_by(self.membership)
+        rows = Orchestration.objects.filter(destination__in=open_here, query__isnull=False)
         for number in range(1, self._lines() + 1):
             self.fields[f"{PREFIX}{number}"] = self._line(number, rows)
         tenant = current_tenant()

@@ -104,7 +104,7 @@ class ScheduleForm(forms.Form):
         super().__init__(data if given else None, prefix=PREFIX, initial=initial)
         open_here = Q(destination__in=destinations_usable_by(membership))
         present = Q(pk=schedule.after_id) if schedule else Q(pk=None)
-        others = Orchestration.objects.filter(open_here | present)
+        others = Orchestration.objects.filter(open_here | present, query__isnull=False)
         if isinstance(of, Orchestration):
             others = others.exclude(pk=of.pk)
         self.fields["after"].queryset = others  # type: ignore[attr-defined]

@@ -22,7 +22,14 @@ from orchestrations.models import GroupMember, GroupRun, Orchestration, Orchestr
 from orchestrations.runs.finishing import local_error
 from orchestrations.runs.refusals import GROUP_REFUSED, run_record
 from orchestrations.runs.services import run_cancel, run_start
-from orchestrations.schedules.timetables import Wish, circle_refuse, members_of, schedule_of, schedule_save
+from orchestrations.schedules.timetables import (
+    Wish,
+    circle_refuse,
+    members_of,
+    schedule_of,
+    schedule_save,
+    streams_refuse,
+)
 from tiktok_hub.acting import Via, acting_as
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
@@ -66,11 +73,12 @@ def group_members_set(
 ) -> None:  # fmt: skip
     """Give a group these members in this order; runs that are under way keep theirs.
 
-    Raise ValidationError where it has too many, or would come to start itself, unless `circles` says that the caller
-    looks for that when all is set.
+    Raise ValidationError where it has too many, or a stream among them, or would come to start itself, unless `circles`
+    says that the caller looks for that when all is set.
     """
     if len(members) > MEMBERS_MOST:
         raise ValidationError(f"A group has {MEMBERS_MOST} members at most.")
+    streams_refuse(members)
     with transaction.atomic():
         OrchestrationGroup.objects.select_for_update().get(pk=group.pk)
         before = members_of(group)

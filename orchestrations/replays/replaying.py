@@ -2,6 +2,7 @@
 
 What was prepared is taken from the earlier run's spool. Rows that were rejected are not there: they are prepared
 again, from the same query over the same files, but with the present settings, since these are what people put right.
+Items that a stream rejected at its door are not kept: they are left out.
 First they are prepared with the earlier settings: only where exactly the same rows are rejected for the same reasons
 has the query given its rows in the same order, so that a row's number still means the same row.
 """
@@ -54,7 +55,7 @@ class Replaying:
         self.chosen = {
             batch.number: Verdicts(batch).chosen(run.replay_rows) for batch in batches_with(earlier.pk, run.replay_rows)
         }
-        self.rejected = 0 if run.replay_rows == ReplayRows.UNKNOWN else earlier.rejected
+        self.rejected = 0 if run.replay_rows == ReplayRows.UNKNOWN else preparable(earlier)
         self.issues = work / "earlier.parquet"
         self.snapshot: Snapshot | None = None
 
@@ -63,7 +64,7 @@ class Replaying:
         if self.rejected:
             self.snapshot = self._same_rows()
         if self.run.replay_rows == ReplayRows.ALL:
-            return self.earlier.selected or 0
+            return (self.earlier.selected or 0) - self.earlier.rejected + self.rejected
         placed = ((number, positions) for number, positions, _ in rows_by_batch(self.spool) if number in self.chosen)
         return self.rejected + sum(int(self.chosen[number][positions].sum()) for number, positions in placed)
 
@@ -139,6 +140,11 @@ class Replaying:
                 connection, chosen, snapshot.columns, spec=self.spec, settings=as_in.inputs["settings"],
                 context=context_of(as_in, self.work, among=whole),
             )  # fmt: skip
+
+
+def preparable(run: Run) -> int:
+    """Return how many rejected rows of a run can be prepared again: none that were posted, since they are not kept."""
+    return 0 if run.stream_id else run.rejected
 
 
 def context_of(run: Run, work: Path, among: str = "") -> Context:

@@ -18,6 +18,7 @@ from orchestrations.choices import ReplayRows, RunPurpose, RunTrigger
 from orchestrations.datasets import sql_tables
 from orchestrations.models import Batch, Run
 from orchestrations.replays.choosing import Verdicts, rows_by_batch
+from orchestrations.replays.replaying import preparable
 from orchestrations.runs.services import Replay, run_start, settings_effective
 from orchestrations.runs.spool import Spool, SpoolError
 from tiktok_hub.tenancy.models import Membership
@@ -28,6 +29,12 @@ MOST_READ = 1_000
 WARNED = "older_than_7_days"
 """What preparation notes of every event that is older than a week."""
 
+LEFT_OUT = (
+    "Run {run} has no rows that TikTok refused. {count:,} posted items were rejected when they came in: they are not "
+    "kept, and cannot be sent from here. Post them again, put right."
+)
+REPOSTED = "Post the events again, with the same event ids."
+
 Flags = npt.NDArray[np.bool_]
 LABELS = {ReplayRows.ALL: "rows", ReplayRows.REJECTED: "rejected rows", ReplayRows.UNKNOWN: "unknown rows"}
 
@@ -37,15 +44,17 @@ class Forecast:
     """What a replay of some rows would do.
 
     `rows` of the query are meant: `events` that were prepared then and are sent again as they were, and
-    `prepared_again` rows that were rejected. Of the events, TikTok `drops` those that it accepted less than 48 hours
-    ago, and `may_drop` those whose answer was lost since; it `counts_twice` what it accepted earlier than that, and
-    `may_count_twice` what was lost earlier. `too_old` events are rejected instead of sent and stand in none of these;
-    it is None where they are too many to be looked at now. `replayed_by` are runs that have sent these rows already.
-    `refusal` says why there is nothing to replay, or cannot be.
+    `prepared_again` rows that were rejected. Rejected items of a stream are not kept: they are `left_out`. Of the
+    events, TikTok `drops` those that it accepted less than 48 hours ago, and `may_drop` those whose answer was lost
+    since; it `counts_twice` what it accepted earlier than that, and `may_count_twice` what was lost earlier. `too_old`
+    events are rejected instead of sent and stand in none of these; it is None where they are too many to be looked at
+    now. `replayed_by` are runs that have sent these rows already. `refusal` says why there is nothing to replay, or
+    cannot be.
     """
 
     rows: int = 0
     prepared_again: int = 0
+    left_out: int = 0
     events: int = 0
     too_old: int | None = 0
     drops: int = 0
@@ -119,6 +128,7 @@ def forecast_parts(forecast: Forecast) -> list[tuple[int, str]]:
     parts = [
         (forecast.events, "events were prepared and are sent as they were, with the same event ids"),
         (forecast.prepared_again, "rows were rejected and are prepared again with the present settings"),
+        (forecast.left_out, "posted items were rejected and are not kept: post them again, put right"),
         (forecast.too_old or 0, "events have become too old and will be rejected"),
         (forecast.drops, "events TikTok will drop as duplicates: it accepted them less than 48 hours ago"),
         (forecast.may_drop, "events TikTok may drop as duplicates: whether it has them is not known"),
@@ -142,6 +152,11 @@ def twice_sentence(forecast: Forecast) -> str:
     )
 
 
+def _instead(run: Run) -> str:
+    """Name what can be done with a run that has sent nothing: a stream's has no query that could be run anew."""
+    return "Retry" if run.stream_id else "Restart"
+
+
 def _resending(run: Run) -> Resending:
     """Return how a run's events are sent again; raise ValidationError where none of them can be."""
     if not run.is_finished:
@@ -149,32 +164,34 @@ def _resending(run: Run) -> Resending:
     if run.purpose == RunPurpose.PLAN:
         raise ValidationError(f"Run {run.pk} was a plan: nothing was sent. Start a run instead.")
     if not run.inputs or run.prepared_at is None:
-        raise ValidationError(f"Run {run.pk} ended before its rows were prepared. Restart it instead.")
+        raise ValidationError(f"Run {run.pk} ended before its rows were prepared. {_instead(run)} it instead.")
     resending = spec_get(run.inputs["plugin"]).resending
     if resending is None:
         raise ValidationError(
             "A run for an audience is not replayed: the next run sends what is still missing, and a retry what is "
             "unknown."
         )
-    present = settings_effective(run.orchestration)
+    present = settings_effective(run.orchestration) | run.inputs.get("address", {})
     moved = [name for name in resending.address if present.get(name) != run.inputs["settings"].get(name)]
     if moved:
         labels = ", ".join(spec_get(run.inputs["plugin"]).setting(name).label for name in moved)
         raise ValidationError(
             f"The orchestration sends elsewhere than run {run.pk} did ({labels}): TikTok would not know its events "
-            "again. Restart the run instead."
+            f"again. {REPOSTED if run.stream_id else 'Restart the run instead.'}"
         )
     there = all(default_storage.exists(Spool(run.spool).table_path(name)) for name in ("rows", "issues"))
     if not there or run.spool_deleted_at is not None:
         raise ValidationError(
             f"What run {run.pk} had prepared is deleted: its time has passed, or somebody removed it from storage. "
-            "Restart the run instead."
+            f"{REPOSTED if run.stream_id else 'Restart the run instead.'}"
         )
     return resending
 
 
 def _refusal(run: Run, rows: str, forecast: Forecast) -> str:
     """Return why this choice is not possible; nothing where it is."""
+    if not forecast.rows and forecast.left_out:
+        return LEFT_OUT.format(run=run.pk, count=forecast.left_out)
     if not forecast.rows:
         return f"Run {run.pk} has no {LABELS[ReplayRows(rows)]}."
     if not forecast.prepared_again:
@@ -205,7 +222,9 @@ def _count(run: Run, resending: Resending, forecasts: Mapping[str, Forecast], no
         for rows, forecast in forecasts.items():
             _add(forecast, verdicts, verdicts.chosen(rows), fresh, lately=lately)
     for rows, forecast in forecasts.items():
-        forecast.prepared_again = 0 if rows == ReplayRows.UNKNOWN else run.rejected
+        again = preparable(run)
+        forecast.prepared_again = 0 if rows == ReplayRows.UNKNOWN else again
+        forecast.left_out = 0 if rows == ReplayRows.UNKNOWN else run.rejected - again
         forecast.too_old = forecast.too_old if read_times or young else None
     _count_rows(run, forecasts, refused)
 
@@ -226,8 +245,9 @@ def _add(forecast: Forecast, verdicts: Verdicts, chosen: Flags, fresh: Flags, *,
 
 def _count_rows(run: Run, forecasts: Mapping[str, Forecast], lost: Mapping[int, Verdicts]) -> None:
     """Count the rows of the query that are meant: several may be one event."""
-    forecasts[ReplayRows.ALL].rows = run.selected or 0
-    forecasts[ReplayRows.REJECTED].rows = run.rejected
+    again = preparable(run)
+    forecasts[ReplayRows.ALL].rows = (run.selected or 0) - run.rejected + again
+    forecasts[ReplayRows.REJECTED].rows = again
     for number, positions, _ in rows_by_batch(Spool(run.spool)) if lost else ():
         for rows in (ReplayRows.REJECTED, ReplayRows.UNKNOWN) if number in lost else ():
             forecasts[rows].rows += int(lost[number].chosen(rows)[positions].sum())

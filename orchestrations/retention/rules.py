@@ -1,6 +1,6 @@
 """Which runs are old, and which of them are kept all the same: questions to the database, nothing is changed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from orchestrations.choices import UNFINISHED_RUNS, RetentionKept, RetentionKind, RunPurpose, RunStatus
-from orchestrations.models import GroupRun, Run
+from orchestrations.models import Chunk, GroupRun, Run, Stream
+from orchestrations.streams.endings import COUNTED, spent
 
 ENDED = Coalesce("finished_at", "created_at")
 EXAMPLES = 10  # runs named for each reason to keep
@@ -18,13 +20,17 @@ EXAMPLES = 10  # runs named for each reason to keep
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """The moments before which things are old. A run outlives its rejects, and these its prepared requests."""
+    """The moments before which things are old. A run outlives its rejects, and these its prepared requests.
+
+    A stream's run, of which there are many, goes with all it has when its prepared requests go.
+    """
 
     spool: datetime
     rejects: datetime
     runs: datetime
     links: datetime
     alerts: datetime
+    streams: datetime
 
     @classmethod
     def of(cls, now: datetime) -> "Cutoffs":
@@ -33,7 +39,8 @@ class Cutoffs:
         rejects = min(spool, now - timedelta(days=settings.HUB_RETENTION_REJECTS_DAYS))
         runs = min(rejects, now - timedelta(days=settings.HUB_RETENTION_RUNS_DAYS))
         links = now - timedelta(days=settings.HUB_RETENTION_LINKS_DAYS)
-        return cls(spool, rejects, runs, links, now - timedelta(days=settings.HUB_RETENTION_ALERTS_DAYS))
+        alerts = now - timedelta(days=settings.HUB_RETENTION_ALERTS_DAYS)
+        return cls(spool, rejects, runs, links, alerts, now - timedelta(days=settings.HUB_RETENTION_STREAMS_DAYS))
 
 
 Rows = Callable[[Cutoffs], Iterable[QuerySet[Any]]]
@@ -44,6 +51,13 @@ FURTHER: list[tuple[RetentionKind, Rows]] = []
 def further_add(kind: str, rows: Rows) -> None:
     """Let each night delete rows of another app."""
     FURTHER.append((RetentionKind(kind), rows))
+
+
+def chunks_due(cutoffs: Cutoffs) -> Iterator[tuple[RetentionKind, QuerySet[Chunk]]]:
+    """Yield what streams have kept long enough: what no run could take, and what runs have long since."""
+    yield RetentionKind.STREAMS, Chunk.objects.filter(run=None, received_at__lt=cutoffs.streams).order_by("pk")
+    for stream_id in Stream.objects.order_by("pk").values_list("pk", flat=True):
+        yield RetentionKind.SPOOL, spent(stream_id, timezone.now() - COUNTED)
 
 
 def spool_due(cutoffs: Cutoffs) -> QuerySet[Run]:
@@ -74,8 +88,12 @@ def group_runs_due(cutoffs: Cutoffs) -> QuerySet[GroupRun]:
 
 
 def settled(cutoffs: Cutoffs, before: datetime) -> QuerySet[Run]:
-    """Return the runs that ended before a moment and that nothing goes on with: neither they nor a replay of them."""
-    return ended(before).exclude(status__in=UNFINISHED_RUNS).exclude(pk__in=replayed(cutoffs))
+    """Return the runs that ended before a moment and that nothing goes on with: neither they nor a replay of them.
+
+    Those of streams are among them as soon as their prepared requests are old.
+    """
+    old = ended(cutoffs.spool).filter(Q(ended__lt=before) | Q(orchestration__query=None))
+    return old.exclude(status__in=UNFINISHED_RUNS).exclude(pk__in=replayed(cutoffs))
 
 
 def replayed(cutoffs: Cutoffs) -> list[int]:
@@ -94,7 +112,7 @@ def ended(before: datetime) -> QuerySet[Run]:
 def last_successes() -> list[int]:
     """Return the last run of each orchestration that delivered all of a query."""
     good = Q(status__in=(RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_ERRORS))
-    whole = Q(purpose=RunPurpose.DELIVER, sample=None, replay_rows="")
+    whole = Q(purpose=RunPurpose.DELIVER, sample=None, replay_rows="", orchestration__query__isnull=False)
     latest = Run.objects.filter(good, whole).order_by().values("orchestration").annotate(last=Max("pk"))
     return list(latest.values_list("last", flat=True))
 

@@ -14,7 +14,16 @@ from django.utils import timezone
 from destinations.models import CredentialLink
 from orchestrations.choices import RetentionKind
 from orchestrations.models import Batch, RetentionReport, Run
-from orchestrations.retention.rules import FURTHER, Cutoffs, group_runs_due, kept, rejects_due, runs_due, spool_due
+from orchestrations.retention.rules import (
+    FURTHER,
+    Cutoffs,
+    chunks_due,
+    group_runs_due,
+    kept,
+    rejects_due,
+    runs_due,
+    spool_due,
+)
 from orchestrations.retention.sweeping import PIECE, Gone, Sweep, Tally
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record
@@ -80,6 +89,8 @@ class Pass:
         yield from self._rows(RetentionKind.RUNS, group_runs_due(self.cutoffs))
         yield from self._rows(RetentionKind.LINKS, CredentialLink.objects.filter(expires_at__lt=self.cutoffs.links))
         yield from self._rows(RetentionKind.LINKS, Invitation.objects.filter(expires_at__lt=self.cutoffs.links))
+        for kind, rows in chunks_due(self.cutoffs):
+            yield from self._rows(kind, rows)
         for kind, found in FURTHER:
             for rows in found(self.cutoffs):
                 yield from self._rows(kind, rows)

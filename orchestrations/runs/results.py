@@ -22,6 +22,7 @@ from orchestrations.runs.planning import run_plan
 from orchestrations.runs.resolutions import resolution_of
 from orchestrations.runs.spool import Spool
 from orchestrations.sources.masking import DOTS
+from orchestrations.streams.items import SENTENCES
 from tiktok_hub.spreadsheets import column
 
 REJECT, WARNING, DUPLICATE, REFUSED, UNKNOWN = "reject", "warning", "duplicate", "refused", "unknown"
@@ -206,7 +207,8 @@ def _issues(piece: pa.RecordBatch, levels: list[str]) -> pa.Table:
     """Return those issues of a piece of the spool that are of the wanted levels."""
     table = pa.Table.from_batches([piece])
     table = table.filter(pc.is_in(table["level"], value_set=pa.array(levels)))
-    keys, sentences = pa.array(list(REASONS)), pa.array(list(REASONS.values()))
+    known = {**REASONS, **SENTENCES}
+    keys, sentences = pa.array(list(known)), pa.array(list(known.values()))
     message = sentences.take(pc.index_in(table["reason"].combine_chunks(), value_set=keys))
     empty = pa.repeat(pa.scalar(""), table.num_rows)
     return table.append_column("request_id", empty).append_column("message", message)

@@ -30,6 +30,7 @@ class Node:
     name: str = field(compare=False)
 
 
+STREAMED = "“{name}” is a stream: it sends by itself, and neither schedules nor groups start or follow it."
 SCHEDULED = "A schedule sends this by itself, in somebody else's name, and you may not change what it sends."
 
 
@@ -93,11 +94,13 @@ def schedule_save(
     """Give an orchestration or a group a schedule, or none; runs start on behalf of `user` from now on.
 
     A schedule that stays as it is keeps whose it is, while they may start its runs. Slots count from now: a change
-    never makes up for earlier ones. Raise ScheduleError for a rule that cannot be, ValidationError for a circle, unless
-    `circles` says that the caller looks for these when all is set.
+    never makes up for earlier ones. Raise ScheduleError for a rule that cannot be, ValidationError for a stream and for
+    a circle, unless `circles` says that the caller looks for these when all is set.
     """
     now = now or timezone.now()
     thing = orchestration
+    if wish is not None:
+        streams_refuse([thing, wish.after])
     with transaction.atomic():
         # Two circles' halves are set by two people at once: whoever follows another waits here for the other half.
         if wish is not None and wish.after is not None:
@@ -112,6 +115,13 @@ def schedule_save(
         if wish.after is not None and not circles:
             circle_refuse(thing, after=wish.after, members=members_of(thing))
         return _schedule_write(present or Schedule(tenant=thing.tenant, **_owner(thing)), wish, user, now)
+
+
+def streams_refuse(things: Iterable[Scheduled | None]) -> None:
+    """Raise ValidationError where one of these is a stream's orchestration."""
+    for each in things:
+        if isinstance(each, Orchestration) and each.query_id is None:
+            raise ValidationError(STREAMED.format(name=each))
 
 
 def _schedule_write(schedule: Schedule, wish: Wish, user: User | None, now: datetime) -> Schedule:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from destinations.preparation.contract import DUPLICATE, ISSUES_SCHEMA, Context, Issues, Piece
+from destinations.preparation.contract import DUPLICATE, ISSUES_SCHEMA, REJECT, WARNING, Context, Issues, Piece
 from destinations.preparation.issues import issues_table
 from destinations.preparation.repacking import Kept
 from destinations.specs import get as spec_get
@@ -88,8 +88,18 @@ def chunks_of(run: Run) -> Iterator[Chunk]:
 
 
 def chunk_issues(contents: Contents, first: int) -> pa.Table:
-    """Return what was said of a chunk's items, by the rows that they are in the run."""
-    numbers, *words = zip(*contents.issues, strict=True)
-    rows = pa.array([int(str(number)) + first for number in numbers], pa.int64())
-    texts = [pa.array(list(column), pa.string()) for column in words]
-    return pa.Table.from_arrays([rows, *texts], schema=ISSUES_SCHEMA)
+    """Return what was said of a chunk's items, by the rows that they are in the run.
+
+    An item may have been rejected for several reasons: the first one counts, and the others are told beside it.
+    """
+    found: list[list[object]] = []
+    rejected: set[object] = set()
+    for number, name, reason, value, level in contents.issues:
+        again = level == REJECT and number in rejected
+        rejected.update({number} if level == REJECT else ())
+        found.append([int(str(number)) + first, name or "", reason, value, WARNING if again else level])
+    columns = zip(*found, strict=True)
+    return pa.Table.from_arrays(
+        [pa.array(list(column), field.type) for field, column in zip(ISSUES_SCHEMA, columns, strict=True)],
+        schema=ISSUES_SCHEMA,
+    )

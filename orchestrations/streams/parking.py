@@ -15,12 +15,14 @@ from django.db import transaction
 
 from destinations.tiktok.resolutions import ResolutionKey
 from orchestrations.choices import RunPurpose, RunStatus, RunTrigger
-from orchestrations.models import Run, Stream
+from orchestrations.models import Chunk, Run, Stream
 from orchestrations.runs.finishing import local_error
 from orchestrations.runs.resolutions import LocalKey
+from orchestrations.runs.sending import sending_refusal
 from orchestrations.runs.services import credential_usable, run_again, settings_effective
 from orchestrations.streams.endings import parks
 from orchestrations.streams.returning import gives_back
+from orchestrations.streams.waiting import chunks_waiting
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,18 @@ def obstacle(stream: Stream) -> dict[str, Any]:
         credential_usable(destination)
     except ValidationError as error:
         return local_error(LocalKey.CREDENTIAL_WAITS, " ".join(error.messages), kind="CredentialError")
-    return {}
+    refusal = _sandbox_refusal(stream)
+    return local_error(LocalKey.STREAM_WAITS, refusal) if refusal else {}
+
+
+def _sandbox_refusal(stream: Stream) -> str:
+    """Return why something that waits may not leave a sandbox, or nothing."""
+    if stream.tenant.sandbox_of_id is None:
+        return ""
+    effective = settings_effective(stream.orchestration)
+    waiting = chunks_waiting(stream).order_by().values("event_source_id", "test_event_code").distinct()
+    addresses = (Chunk(**each).address for each in waiting)
+    return next(filter(None, (sending_refusal(stream.orchestration, effective | each) for each in addresses)), "")
 
 
 def goes_on(stream: Stream) -> bool:
@@ -62,8 +75,8 @@ def stream_unpark(stream: Stream) -> int:
     with transaction.atomic():
         if not Stream.objects.filter(pk=stream.pk, parked_at__isnull=False).update(parked={}, parked_at=None):
             return 0
-    stream.refresh_from_db(fields=["parked", "parked_at"])
-    return sum(_retried(run) for run in runs_parked(stream))
+        stream.refresh_from_db(fields=["parked", "parked_at"])
+        return sum(_retried(run) for run in runs_parked(stream))
 
 
 def runs_parked(stream: Stream) -> list[Run]:

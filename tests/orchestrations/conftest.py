@@ -135,9 +135,11 @@ def held(emulator) -> Callable[[str], dict[str, dict[str, int]]]:
 
 @pytest.fixture
 def fault(emulator) -> Callable[..., None]:
-    """Make TikTok fail by rules."""
+    """Make TikTok fail by rules; without any, let it be well again."""
 
     def set_rules(*rules: dict[str, Any]) -> None:
+        if not rules:
+            requests.delete(f"{emulator.url}/_emulator/faults", timeout=10).raise_for_status()
         requests.post(f"{emulator.url}/_emulator/faults", json=list(rules), timeout=10).raise_for_status()
 
     return set_rules

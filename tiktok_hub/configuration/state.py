@@ -39,7 +39,7 @@ def tenant_state(tenant: Tenant | None) -> dict[str, Items]:
             "destinations": {row.name: _destination(row) for row in Destination.objects.select_related("credential")},
             "orchestrations": {
                 row.name: _orchestration(row)
-                for row in Orchestration.objects.filter(stream=None).select_related(
+                for row in Orchestration.objects.filter(query__isnull=False).select_related(
                     "query", "destination", "schedule__after"
                 )
             },

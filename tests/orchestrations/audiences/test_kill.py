@@ -1,8 +1,5 @@
 """`kill -9` of worker and broker in the middle of a run: afterwards TikTok's sets equal the query's."""
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,30 +7,7 @@ import pytest
 from orchestrations.choices import RunStatus
 from orchestrations.models import Run
 from tests.orchestrations.audiences.conftest import ids_of, people
-from tests.programs import database_url, kill, program, wait_for
-from tiktok_hub.hub.broker import server_find
-
-
-@contextmanager
-def broker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a broker of one's own, that keeps what it was given."""
-    command = [
-        server_find(),
-        "--port",
-        "0",
-        "--unixsocket",
-        folder / "broker.sock",
-        "--dir",
-        folder,
-        "--appendonly",
-        "yes",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        wait_for(lambda: (folder / "broker.sock").exists())
-        yield process
-    finally:
-        kill(process)
+from tests.programs import broker, database_url, kill, program, wait_for
 
 
 @pytest.fixture
@@ -74,6 +48,5 @@ def interrupted(run: Run, enough: int, environment: dict[str, str], folder: Path
             kill(doomed)
             kill(first)
             assert not Run.objects.get(pk=run.pk).is_finished
-        (folder / "broker.sock").unlink(missing_ok=True)
         with broker(folder), program(*worker, **environment):
             wait_for(lambda: Run.objects.get(pk=run.pk).is_finished)

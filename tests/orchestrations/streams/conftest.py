@@ -43,7 +43,8 @@ def stream_new(transactional_db) -> Callable[..., Stream]:
                 defaults={"access_token": token, "status": CredentialStatus.AUTHORISED},
             )  # fmt: skip
             destination = Destination.objects.create(
-                tenant=tenant, name=f"store of {name}", plugin="tiktok-ads-events", credential=credential,
+                tenant=tenant, name=f"store {Destination.objects.count()}", plugin="tiktok-ads-events",
+                credential=credential,
                 settings={"advertiser_id": advertiser, "event_source": "offline", **(settings or {})},
             )  # fmt: skip
             orchestration = Orchestration.objects.create(
