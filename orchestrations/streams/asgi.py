@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, connection
 
 from orchestrations.streams.collecting import ANSWER_SECONDS, CollectError, collector, not_written
 from orchestrations.streams.directory import Door
@@ -97,5 +97,8 @@ def _ip(scope: Scope, headers: dict[str, str]) -> str | None:
 
 
 def _find(public_id: str) -> Door | None:
-    close_old_connections()
-    return collector.directory.find(public_id)
+    try:
+        return collector.directory.find(public_id)
+    except DatabaseError:
+        connection.close()  # it may have gone; the next request finds out
+        raise

@@ -115,7 +115,7 @@ def sustained(url: str, key: str, name: str, say: Any) -> tuple[float, int]:
 
 
 def held(emulator: str) -> dict[str, int]:
-    """Return how many events the emulator holds (`ids`), and how many of them more than once (`held_more_than_once`)."""
+    """Return what the emulator holds: `ids`, and how many of them more than once (`held_more_than_once`)."""
     query = {"event_source_id": PIXEL, "summary": "true"}
     shown: dict[str, int] = requests.get(f"{emulator}/_emulator/event_ids", params=query, timeout=120).json()
     return shown
@@ -154,7 +154,7 @@ def measured(folder: Path, stack: ExitStack, given: argparse.Namespace, say: Any
         "-k", "gthread", "--threads", "8", "--bind", "fd://{fd}",
     )  # fmt: skip
     with bare as url:
-        limit, _ = (2000.0, 0) if os.environ.get("NOBARE") else sustained(url, "none", "bare", say)
+        limit, _ = sustained(url, "none", "bare", say)
     emulator = stack.enter_context(emulated(log))
     environment |= {"TIKTOK_API_URL": f"{emulator}/open_api/v1.3/", "TIKTOK_AUTH_URL": f"{emulator}/portal/auth"}
     manage = [sys.executable, "manage.py"]
