@@ -54,7 +54,7 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
     tenant = member(request).tenant
     return {
         "steps": first_steps(request),
-        "attention": attention(request, of_queries, open_here),
+        "attention": attention(request, runs, open_here),
         "tiles": tiles(of_queries, tenant),
         "chart": days_chart(runs, period_of(tenant, DAYS)),
         "days": DAYS,

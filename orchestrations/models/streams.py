@@ -96,9 +96,10 @@ class Chunk(TenantModel):
     """Events that were accepted together, prepared, as they wait for the run that sends them.
 
     `rows` items came in, of which `events` were accepted; `content` is a request body of these (zstd, see
-    `streams.contents`), without raw e-mail addresses or phone numbers; it is emptied once the run has them in its
-    spool. `bytes` is the size of the events. `event_source_id` and `test_event_code` are what the events go by where
-    they named others than the stream's. `run` sends them; the first item is its row `first_row`.
+    `streams.contents`), without raw e-mail addresses or phone numbers. `bytes` is the size of the events.
+    `event_source_id` and `test_event_code` are what the events go by where they named others than the stream's. `run`
+    sends them; the first item is its row `first_row`. Once they are in the spool of a run that has ended, a chunk goes,
+    but for the stream's newest.
     """
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="chunks")

@@ -50,7 +50,7 @@ def streams_tick(now: datetime | None = None) -> int:
     now = now or timezone.now()
     with hub_scope():
         waiting = Exists(Chunk.objects.filter(stream=OuterRef("pk"), run=None))
-        look = Stream.objects.filter((Q(paused=False) & waiting) | Q(parked_at__isnull=False)).order_by()
+        look = Stream.objects.filter(waiting | Q(parked_at__isnull=False), paused=False).order_by()
         found = list(look.values_list("pk", "tenant"))
         tenants = Tenant.objects.in_bulk({tenant for _, tenant in found}) if found else {}
     return sum(
@@ -87,7 +87,7 @@ def _ready(stream_id: int, now: datetime) -> Stream | None:
     """Return a stream as it is, if something of it is to be sent now and can be."""
     streams = Stream.objects.select_related("tenant", "orchestration__destination__credential", "orchestration__tenant")
     stream = streams.filter(pk=stream_id).first()
-    if stream is None or not _clear(stream, now) or stream.paused:
+    if stream is None or stream.paused or not _clear(stream, now):
         return None
     return stream if _open(stream) < MOST_OPEN and due(stream, now) and rested(stream, now) else None
 

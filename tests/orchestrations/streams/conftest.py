@@ -61,8 +61,9 @@ def chunk_new() -> Iterator[Callable[..., Chunk]]:
     door = EventDoor()
 
     def make(stream: Stream, posted: list[dict[str, Any]], **fields: Any) -> Chunk:
-        spec = stream.orchestration.destination.spec
-        settings = spec.settings_clean(stream.orchestration.settings_merged, "orchestration")
+        with tenant_scope(stream.tenant):
+            spec = stream.orchestration.destination.spec
+            settings = spec.settings_clean(stream.orchestration.settings_merged, "orchestration")
         context = Context(int(datetime.now(tz=UTC).timestamp()), stream.tenant.time_zone, None, spec.limits)
         admitted = door.prepare([[item] for item in posted], spec=spec, settings=settings, context=context)
         body = admitted.body(settings) if admitted.texts else b""

@@ -109,7 +109,8 @@ def test_a_sandbox_sends_no_more_than_by_hand(acme, stream_new, chunk_new, setti
     Tenant.objects.filter(pk=acme.pk).update(sandbox_of=production)
     settings.TIKTOK_API_URL = "https://tiktok.example/open_api/v1.3/"
     streams_tick(timezone.now() + timedelta(days=1))
-    stream.refresh_from_db()
+    with tenant_scope(acme):
+        stream.refresh_from_db()
     assert (stream.parked_at is not None, len(runs_of(stream))) == (parked, 0 if parked else 1)
 
 
@@ -131,3 +132,15 @@ def test_a_failed_run_that_somebody_left_as_it_is_is_not_retried(acme, stream_ne
     credential_set(acme, CredentialStatus.AUTHORISED)
     tick(stream)
     assert [run.status for run in runs_of(stream)] == [RunStatus.FAILED]
+
+
+def test_a_parked_stream_that_somebody_has_paused_stays_as_it_is(acme, stream_new, chunk_new, emulator):
+    stream = stream_new(acme)
+    chunk_new(stream, items(1))
+    credential_set(acme, CredentialStatus.EXPIRED)
+    tick(stream)
+    with tenant_scope(acme):
+        Stream.objects.update(paused=True)
+    credential_set(acme, CredentialStatus.AUTHORISED)
+    assert tick(stream).parked_at is not None
+    assert waiting(stream) == 1
