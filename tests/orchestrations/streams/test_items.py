@@ -115,11 +115,11 @@ def test_event_may_name_where_it_goes(posted, address) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [WEB, {"event_source": "offline", "event_source_id": "1" * 19}], ids=["web", "offline"]
+    "chosen", [WEB, {"event_source": "offline", "event_source_id": "1" * 19}], ids=["web", "offline"]
 )
-def test_every_column_of_a_query_is_a_parameter(settings) -> None:
-    names = {each.column for each in parameters(SPEC, settings)}
-    assert names >= {field.column for field in SPEC.fields if field.applies(settings["event_source"])}
+def test_every_column_of_a_query_is_a_parameter(chosen) -> None:
+    names = {each.column for each in parameters(SPEC, chosen)}
+    assert names >= {field.column for field in SPEC.fields if field.applies(chosen["event_source"])}
 
 
 def test_names_of_parameters_are_told_apart() -> None:
