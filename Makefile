@@ -40,7 +40,7 @@ check: install-dev ## linters, types, import layers, migrations, system checks
 	HUB_DATA_DIR=.data/check HUB_PUBLIC_URL=https://hub.example.com ALLOWED_HOSTS=hub.example.com \
 	  $(PY) -W error manage.py check --deploy --fail-level WARNING
 
-bench: install-dev ## measure preparation and delivery against a plain Python baseline, and pages
+bench: install-dev ## measure preparation, delivery and the collector against plain Python, and pages
 	@$(PY) -m tests.benchmark $(if $(ROWS),--rows $(ROWS))
 
 lock: install-dev ## write requirements*.txt anew from requirements*.in

@@ -25,6 +25,10 @@ KEYS = (
     "run_overhead",
     "delivery_share",
     "limiter_share",
+    "collector_ratio",
+    "collector_events_per_second",
+    "collector_p50_ms",
+    "collector_p99_ms",
     "page_slowest_ms",
     "page_slowest_share",
 )
@@ -34,6 +38,7 @@ SAMPLE_ROWS = 20_000
 EVENTS = 1_000_000
 PEOPLE = 10_000_000
 PLAIN_PEOPLE = 1_000_000
+LOAD_SECONDS = 60.0
 PAGE_BOUND = 300.0  # milliseconds of the server's time, with 10,000 runs in the tenant
 
 
@@ -120,6 +125,16 @@ def pages(quiet: bool) -> dict[str, float]:
     return {"page_slowest_ms": slowest, "page_slowest_share": round(slowest / PAGE_BOUND, 2)}
 
 
+def collector(seconds: float, quiet: bool) -> dict[str, float]:
+    """Measure a hub that collects and delivers under load; the ratio is to a bare application's rate."""
+    found = measure("collecting", "--seconds", seconds)
+    if found["lost"] or found["held_twice"]:
+        raise SystemExit(f"The collector lost {found['lost']} events, and {found['held_twice']} are there twice.")
+    if not quiet:
+        print(f"collector: {found}", flush=True)
+    return {key: found[key] for key in KEYS if key.startswith("collector")}
+
+
 def line(name: str, found: dict[str, Any]) -> str:
     """Write a measure as a line of the table."""
     speed = found["rows"] / found["wall"]
@@ -148,6 +163,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         results |= events(Path(folder), given.rows or EVENTS, say)
         results |= audiences(Path(folder), min(given.rows or PEOPLE, PEOPLE), say)
+        results |= collector(LOAD_SECONDS if given.rows is None else LOAD_SECONDS / 6, given.json)
         results |= pages(given.json)
     print(json.dumps(results))
 
