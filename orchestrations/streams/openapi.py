@@ -16,7 +16,7 @@ SCALAR = ["string", "number", "boolean", "null"]
 TYPES: dict[str, Schema] = {
     "number": {"type": ["number", "string", "null"]},
     "quantity": {"type": ["integer", "string", "null"]},
-    "list": {"type": "array", "items": {"type": "object"}},
+    "list": {"type": ["array", "null"], "items": {"type": "object"}},
 }
 ABOUT = """Take events, or changes of audiences, one by one, and send them to TikTok in batches.
 
