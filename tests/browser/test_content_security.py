@@ -8,6 +8,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 from destinations.choices import LinkKind
 from destinations.models import Credential
 from destinations.services import link_create
+from orchestrations.models import Stream
 from tests.test_tenant_walk import things_make
 from tiktok_hub.shell import tenant_site
 from tiktok_hub.tenancy.scope import tenant_scope
@@ -96,6 +97,8 @@ def pages(everything: dict[type, object]) -> Iterator[str]:
         yield base
         yield f"{base}add/"
         yield f"{base}{everything[model].pk}/change/"  # type: ignore[attr-defined]
+    stream = f"/acme/orchestrations/stream/{everything[Stream].pk}/"  # type: ignore[attr-defined]
+    yield from (stream, f"{stream}debugger/", f"{stream}connect/", f"{stream}reference/")
 
 
 def test_the_pages_of_a_tenant_do_nothing_that_is_forbidden(live_server, page, log_in, refusals, ada, everything):

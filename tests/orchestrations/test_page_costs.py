@@ -4,8 +4,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from orchestrations.models import Run
+from orchestrations.models import Run, Stream
 from tests.orchestrations.history import history_make, runs_add
+from tests.orchestrations.streaming import EVENT, chunk_add, stream_in
+from tiktok_hub.tenancy.scope import tenant_scope
 
 RUNS = "orchestrations/run/"
 MOST: dict[str, int] = {
@@ -18,6 +20,8 @@ MOST: dict[str, int] = {
     f"{RUNS}reconciliation/?days=90&orchestration={{orchestration}}": 23,
     "orchestrations/orchestration/": 16,
     "orchestrations/orchestration/{orchestration}/": 26,
+    "orchestrations/stream/": 17,
+    **{f"orchestrations/stream/{{stream}}/{page}": 20 for page in ("", "live/", "debugger/", "connect/", "reference/")},
     "orchestrations/audience/": 16,
     "orchestrations/query/": 16,
     "orchestrations/dataset/": 16,
@@ -38,7 +42,9 @@ CLOSED = (
 
 def asked(browser: Client, page: str, run: Run) -> int:
     """Return how many queries a page needs the second time it is opened."""
-    address = "/acme/" + page.format(run=run.pk, orchestration=run.orchestration_id)
+    with tenant_scope(run.tenant):
+        stream = Stream.objects.get()
+    address = "/acme/" + page.format(run=run.pk, orchestration=run.orchestration_id, stream=stream.pk)
     browser.get(address)
     with CaptureQueriesContext(connection) as queries:
         answer = browser.get(address)
@@ -51,7 +57,12 @@ def test_pages_ask_no_more_for_ten_thousand_runs(acme, globex, ada, bea, client_
     visits += [(client_of(bea), page) for page in MOST if page not in CLOSED]
     history_make(globex, 50)
     [*_, last] = history_make(acme, 100)
+    stream = stream_in(acme)
+    for _ in range(3):
+        chunk_add(stream, [EVENT])
     few = [asked(browser, page, last) for browser, page in visits]
     runs_add(acme, 10_000)
+    for _ in range(30):
+        chunk_add(stream, [EVENT])
     assert [asked(browser, page, last) for browser, page in visits] == few
     assert [page for count, (_, page) in zip(few, visits, strict=True) if count > MOST[page]] == []
