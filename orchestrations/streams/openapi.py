@@ -7,17 +7,14 @@ from destinations.preparation.fields import Required
 from destinations.specs.base import Spec
 from orchestrations.streams.examples import EXAMPLES, example_item
 from orchestrations.streams.http import MOST_ITEMS
-from orchestrations.streams.parameters import ACTION, Parameter, parameters
+from orchestrations.streams.parameters import ACTION, CONTENTS, Parameter, parameters
 from orchestrations.streams.reference import TAKES, kinds
 
 Schema = dict[str, Any]
 
-SCALAR = ["string", "number", "boolean", "null"]
-TYPES: dict[str, Schema] = {
-    "number": {"type": ["number", "string", "null"]},
-    "quantity": {"type": ["integer", "string", "null"]},
-    "list": {"type": ["array", "null"], "items": {"type": "object"}},
-}
+VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
+"""Every value may be written as a text; what it must say is told in words, and judged item by item."""
+CONTENTS_LIST: Schema = {"type": ["array", "null"], "items": {"type": "object"}}
 ABOUT = """Take events, or changes of audiences, one by one, and send them to TikTok in batches.
 
 Post one JSON object, a list of at most {most:,}, or one object on each line. A body may be packed (`Content-Encoding`:
@@ -75,7 +72,7 @@ def _property(each: Parameter) -> Schema:
     """Return the schema of one parameter."""
     also = f" Also: {', '.join(each.aliases)}." if each.aliases else ""
     words = f" One of: {', '.join(each.choices)}." if each.choices else ""
-    schema = dict(TYPES.get(each.kind, {"type": SCALAR}))
+    schema = CONTENTS_LIST if each.name == CONTENTS else VALUE
     if each.name == ACTION:
         schema = {"type": "string", "enum": list(each.choices)}
     elif each.several or each.many:
