@@ -43,7 +43,7 @@ REPEATED = Verdict("Duplicate", "warning", "The same event and event ID came bef
 ACCEPTED = Verdict("Accepted", "success", "TikTok has accepted it.")
 UNKNOWN = Verdict("Unknown", "warning", "The connection was lost after sending: TikTok has it or has not.")
 UNSENT = Verdict("Not sent", "danger", "The run ended before it was sent. Retry the run.")
-SENT = Verdict("Sent", "success", "It went to TikTok with its run, which has the details.")
+SENT = Verdict("Sent", "warning", "It went with its run, of which not everything arrived: the run has the details.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,9 @@ def _of_run(run: Run) -> Verdict:
     """Say what can be said of all items of a run."""
     if not run.is_finished:
         return SENDING
-    return UNSENT if run.status in (RunStatus.FAILED, RunStatus.CANCELLED) else SENT
+    if run.status in (RunStatus.FAILED, RunStatus.CANCELLED):
+        return UNSENT
+    return SENT if run.refused or run.unknown or run.unsent else ACCEPTED
 
 
 def _verdict(run: Run, batch: Batch, position: int, raw: bool) -> Verdict:
