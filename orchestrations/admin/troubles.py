@@ -40,7 +40,7 @@ def run_trouble(run: Run, request: HttpRequest) -> Trouble | None:
     """Return what to show about a run's error, or None when it has none."""
     if not run.error:
         return None
-    found = resolution_of(_key(run))
+    found = resolution_of(_key(run), streamed=run.stream_id is not None)
     raw = {name: run.error.get(name) for name in ("code", "message", "request_id") if run.error.get(name)}
     return Trouble(
         sentence=str(run.error.get("sentence", "")), title=found.title, cause=found.cause, steps=found.steps,

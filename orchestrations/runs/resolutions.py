@@ -3,6 +3,7 @@
 Both are asked as one: a run keeps the key of its error, and pages, commands and the API read the same words from here.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 
 from destinations.tiktok.resolutions import RESOLUTIONS, Resolution, ResolutionKey
@@ -169,8 +170,13 @@ _TABLE = (
 LOCAL: dict[str, Resolution] = {resolution.key: resolution for resolution in _TABLE}
 
 
-def resolution_of(key: str) -> Resolution:
-    """Return what to do about an error of a run, whichever side it arose on; a key that is not known is unexpected."""
-    if key in set(ResolutionKey):
-        return RESOLUTIONS[ResolutionKey(key)]
-    return LOCAL.get(key, LOCAL[LocalKey.UNEXPECTED])
+def resolution_of(key: str, *, streamed: bool = False) -> Resolution:
+    """Return what to do about an error of a run, whichever side it arose on; a key that is not known is unexpected.
+
+    What a stream has sent cannot be restarted, there is no query. Its retry takes the present settings instead.
+    """
+    found = RESOLUTIONS[ResolutionKey(key)] if key in set(ResolutionKey) else LOCAL.get(key, LOCAL[LocalKey.UNEXPECTED])
+    if not streamed:
+        return found
+    steps = tuple(step.replace("estart", "etry") for step in found.steps)
+    return replace(found, steps=steps, actions=tuple(action for action in found.actions if action != Act.RESTART))

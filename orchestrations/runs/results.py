@@ -90,7 +90,7 @@ def run_result(run: Run, *, rejects_file: Path | None = None) -> dict[str, Any]:
         "requests_deleted_at": run.spool_deleted_at.isoformat() if run.spool_deleted_at else None,
         "rejects_deleted_at": run.rejects_deleted_at.isoformat() if run.rejects_deleted_at else None,
         "rejects_file": str(rejects_file) if rejects_file else None,
-        "error": error_result(run.error),
+        "error": error_result(run.error, streamed=run.stream_id is not None),
     }
 
 
@@ -138,11 +138,11 @@ def _target_result(target: RunAudience) -> dict[str, Any]:
     }
 
 
-def error_result(error: dict[str, Any]) -> dict[str, Any] | None:
+def error_result(error: dict[str, Any], *, streamed: bool = False) -> dict[str, Any] | None:
     """Return a run's error with a title, the steps that remove its cause and the actions; None where there is none."""
     if not error:
         return None
-    found = resolution_of(str(error.get("resolution", "")))
+    found = resolution_of(str(error.get("resolution", "")), streamed=streamed)
     names = ("class", "code", "sentence", "resolution", "message", "request_id")
     told = {"title": found.title, "steps": list(found.steps), "actions": list(found.actions)}
     return {name: error.get(name) for name in names} | told

@@ -11,6 +11,7 @@ from orchestrations.choices import RunStage, RunStatus, RunTrigger
 from orchestrations.models import Run, Stream
 from orchestrations.runs.finishing import local_error
 from orchestrations.runs.resolutions import LocalKey
+from orchestrations.runs.results import run_result
 from tiktok_hub.configuration.state import tenant_state
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -96,3 +97,12 @@ def test_a_stream_that_was_parked_before_any_run_is_an_incident(acme, stream_new
         incident = Incident.objects.get()
     assert (incident.count, incident.path) == (1, f"orchestrations/stream/{stream.pk}/change/")
     assert "is parked" in incident.headline
+
+
+def test_a_streams_run_is_retried_where_others_are_restarted(streamed):
+    with tenant_scope(streamed.tenant):
+        run = Run.objects.get()
+        run.error = local_error("event_source_not_found", "TikTok knows no such event set.")
+        error = run_result(run)["error"]
+    assert "restart" not in error["actions"]
+    assert not any("estart" in step for step in error["steps"])

@@ -102,7 +102,7 @@ def test_query_waits_while_a_stream_changes_the_audience(sharer, mode):
     first, second = sharer.flush(), sharer.start()
     with sharer.scope():
         assert not run_prepare(second.pk)
-    second.refresh_from_db()
+        second.refresh_from_db()
     assert (second.status, second.stage, second.preparations) == (RunStatus.QUEUED, "waiting", 0)
     sharer.carry(first)
     assert sharer.carry(second).status == RunStatus.SUCCEEDED

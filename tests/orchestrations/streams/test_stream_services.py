@@ -32,7 +32,7 @@ def stream(acme, globex, ada) -> Stream:
 def test_stream_is_made_with_an_orchestration_that_has_no_query(stream, acme, ada):
     with tenant_scope(acme):
         made = Orchestration.objects.get()
-    assert (made.query, made.stream, made.name, made.created_by) == (None, stream, "shop", ada)
+        assert (made.query, made.stream, made.name, made.created_by) == (None, stream, "shop", ada)
 
 
 @pytest.mark.parametrize(
