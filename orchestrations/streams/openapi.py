@@ -75,6 +75,8 @@ def _property(each: Parameter) -> Schema:
     schema = CONTENTS_LIST if each.name == CONTENTS else VALUE
     if each.name == ACTION:
         schema = {"type": "string", "enum": list(each.choices)}
+    elif each.hashed:
+        schema = {}  # beside the plain value it is ignored, whatever it is
     elif each.several or each.many:
         schema = {"anyOf": [schema, {"type": "array", "items": schema}]}
     told = {"title": each.label, "description": f"{each.help} Takes: {TAKES[each.kind]}.{words}{also}".strip()}

@@ -150,10 +150,11 @@ def stream_resume(*, stream: Stream) -> Stream:
 
     Raise ValidationError, with what to do, while something stands in the way of a parked one.
     """
+    if stream.paused:
+        stream.paused = False
+        stream.save(update_fields=["paused"])
     if stream.parked_at is not None:
         stream_unpark(stream)
-    stream.paused = False
-    stream.save(update_fields=["paused"])
     return stream
 
 

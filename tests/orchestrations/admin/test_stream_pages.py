@@ -265,3 +265,16 @@ def test_typed_test_of_a_stream_that_refuses_says_why(transactional_db, acme, st
         stream_switch(stream=stream, enabled=False)
     page = text(person("ada").post(page_of(stream, "test/"), {"json": '{"event": "Purchase"}'}))
     assert "switched off" in page
+
+
+def test_resume_of_a_parked_stream_says_what_stands_in_the_way(acme, stream, person):
+    with tenant_scope(acme):
+        Stream.objects.update(parked_at=timezone.now(), parked={"sentence": "Off."}, paused=True)
+        Destination.objects.update(enabled=False)
+    page = text(person("olga").post(page_of(stream, "resume/"), follow=True))
+    assert "is disabled" in page
+    assert "It goes on by itself as soon as the cause is gone" in page
+    with tenant_scope(acme):
+        Destination.objects.update(enabled=True)
+    person("olga").post(page_of(stream, "resume/"))
+    assert (stored(acme).parked_at, stored(acme).paused) == (None, False)
