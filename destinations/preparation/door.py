@@ -1,22 +1,15 @@
-"""Prepare posted events a few at a time: the same SQL as for queries, planned once and executed often.
-
-Planning costs several times what a few hundred rows do. So the engine is given a relation whose content changes, an
-object that hands out an Arrow stream, and a prepared statement over it.
-"""
+"""Prepare posted events a few at a time, by the same SQL as events of queries."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from destinations.preparation import careful
 from destinations.preparation.bodies import SUFFIX, opening
 from destinations.preparation.contract import (
     DUPLICATE,
@@ -33,9 +26,7 @@ from destinations.preparation.errors import engine_errors
 from destinations.preparation.event_sql import EventSql
 from destinations.preparation.grouping import Grouper, flags
 from destinations.preparation.issues import listed_issues, old_issues
-
-STATEMENTS = 32
-"""Prepared statements that are kept; the one used longest ago makes room."""
+from destinations.preparation.planned import Planned, Statement
 
 Row = Mapping[str, object]
 Ints = npt.NDArray[np.int64]
@@ -63,43 +54,16 @@ class Admitted:
         return opening(settings) + ",".join(self.texts).encode() + SUFFIX
 
 
-class Relation:
-    """A relation whose content is put in from outside; the engine asks for it anew with each execution."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self.table = table
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Hand the present content to the engine."""
-        return self.table.__arrow_c_stream__(requested_schema)
-
-
-@dataclass(slots=True)
-class Statement:
-    """A prepared statement and the relation that it reads."""
-
-    name: str
-    sql: EventSql
-    schema: pa.Schema
-    relation: Relation
-    grouped: bool
-
-
 class EventDoor:
     """Turns items into events; belongs to one thread. Close it when done."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._con = self._stack.enter_context(duckdb.connect())
-        self._con.execute("SET threads = 1")
-        self._stack.enter_context(careful.registered(self._con))
-        self._statements: dict[object, Statement] = {}
+        self._planned = Planned[EventSql]()
         self._columns: dict[object, set[str]] = {}
-        self._made = 0
 
     def close(self) -> None:
         """End the engine."""
-        self._stack.close()
+        self._planned.close()
 
     def prepare(
         self, items: Sequence[Sequence[Row]], *, spec: Declaration, settings: Settings, context: Context
@@ -117,28 +81,11 @@ class EventDoor:
                 statement = self._statement(rows, lists, grouped=grouped, sql=(spec, settings, context))
                 item_of_row = np.array([number for number, _ in rows], np.int64)
                 taker = Taker(admitted, item_of_row, Limits(1, context.limits.bytes_per_request))
-                statement.relation.table = _table(rows, statement.schema)
-                for piece in self._pieces(statement, taker):
+                result = self._planned.execute(statement, _columns(rows, statement.schema))
+                for piece in _pieces(result, statement.sql, taker, grouped=grouped):
                     taker.issues(piece)
         admitted.settle()
         return admitted
-
-    def _pieces(self, statement: Statement, taker: "Taker") -> Iterator[Piece]:
-        result = self._con.sql(f"EXECUTE {statement.name}").to_arrow_table()
-        batch = next(iter(result.combine_chunks().to_batches()), None)
-        if batch is None:
-            return
-        if statement.grouped:
-            grouper = Grouper(taker, statement.sql.assembly)
-            yield from grouper.add(batch)
-            yield from grouper.finish()
-            return
-        rows = batch.column("_row")
-        numbers, valid = rows.to_numpy(), batch.column("valid")
-        yield from listed_issues(rows, batch.column("issues"))
-        yield from old_issues(numbers[flags(batch.column("old"))])
-        texts = batch.column("json").filter(valid)
-        yield from taker.add(texts, np.arange(len(texts)), numbers[flags(valid)])
 
     def _statement(
         self,
@@ -147,35 +94,41 @@ class EventDoor:
         *,
         grouped: bool,
         sql: tuple[Declaration, Settings, Context],
-    ) -> Statement:
-        """Return the statement that reads these rows' columns under these settings, made if there is none."""
+    ) -> Statement[EventSql]:
+        """Return the statement that reads these rows' columns under these settings.
+
+        It reads every column that was seen under them so far, so that few statements serve items of all shapes.
+        """
         spec, settings, context = sql
         alike = (id(spec.fields), orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), lists, grouped)
         seen = self._columns.setdefault(alike, set())
         seen.update(name for _, row in rows for name in row)
-        key = (alike, context, len(seen))
-        found = self._statements.pop(key, None)
-        if found is not None:
-            self._statements[key] = found
-            return found
         columns = {name: "VARCHAR[]" if name in lists else "VARCHAR" for name in sorted(seen)}
-        self._made += 1
-        name = f"hub_door_{self._made}"
-        fields = [(column, pa.list_(pa.string()) if column in lists else pa.string()) for column in columns]
-        schema = pa.schema([("_row", pa.int64()), *fields])
-        relation = Relation(schema.empty_table())
-        event_sql = EventSql(spec, settings, context, name, columns)
-        self._con.register(name, relation)
-        text = event_sql.groups(name, "NULL::VARCHAR") if grouped else event_sql.rows("NULL::VARCHAR")
-        self._con.execute(f"PREPARE {name} AS {text}")
-        self._statements[key] = made = Statement(name, event_sql, schema, relation, grouped)
-        if len(self._statements) > STATEMENTS:
-            self._drop(self._statements.pop(next(iter(self._statements))))
-        return made
 
-    def _drop(self, statement: Statement) -> None:
-        self._con.execute(f"DEALLOCATE {statement.name}")
-        self._con.unregister(statement.name)
+        def plan(relation: str) -> tuple[EventSql, str]:
+            made = EventSql(spec, settings, context, relation, columns)
+            return made, made.groups(relation, "NULL::VARCHAR") if grouped else made.rows("NULL::VARCHAR")
+
+        fields = [(column, pa.list_(pa.string()) if column in lists else pa.string()) for column in columns]
+        return self._planned.statement((alike, context, len(seen)), pa.schema(fields), plan)
+
+
+def _pieces(result: pa.Table, sql: EventSql, taker: "Taker", *, grouped: bool) -> Iterator[Piece]:
+    """Give what a statement found to a taker, and yield what is wrong."""
+    batch = next(iter(result.combine_chunks().to_batches()), None)
+    if batch is None:
+        return
+    if grouped:
+        grouper = Grouper(taker, sql.assembly)
+        yield from grouper.add(batch)
+        yield from grouper.finish()
+        return
+    rows = batch.column("_row")
+    numbers, valid = rows.to_numpy(), batch.column("valid")
+    yield from listed_issues(rows, batch.column("issues"))
+    yield from old_issues(numbers[flags(batch.column("old"))])
+    texts = batch.column("json").filter(valid)
+    yield from taker.add(texts, np.arange(len(texts)), numbers[flags(valid)])
 
 
 class Taker:
@@ -224,6 +177,5 @@ def _alike(items: Iterable[Sequence[Row]]) -> dict[tuple[frozenset[str], bool], 
     return found
 
 
-def _table(rows: list[tuple[int, Row]], schema: pa.Schema) -> pa.Table:
-    columns = [pa.array([row.get(name) for _, row in rows], schema.field(name).type) for name in schema.names[1:]]
-    return pa.Table.from_arrays([pa.array(range(1, len(rows) + 1), pa.int64()), *columns], schema=schema)
+def _columns(rows: list[tuple[int, Row]], schema: pa.Schema) -> list[pa.Array]:
+    return [pa.array([row.get(name) for _, row in rows], schema.field(name).type) for name in schema.names[1:]]

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from destinations.preparation.bodies import list_parts
 from destinations.preparation.contract import Context, Issues, Limits, Prepared
-from destinations.preparation.door import STATEMENTS, EventDoor
+from destinations.preparation.door import EventDoor
 from destinations.preparation.events import prepare
+from destinations.preparation.planned import MOST
 from destinations.specs import get
 
 SPEC = get("tiktok-ads-events")
@@ -104,7 +105,7 @@ def test_event_larger_than_a_request_is_rejected(door) -> None:
 
 def test_many_kinds_of_items_leave_no_statements_behind(door) -> None:
     row = {"event": "Purchase", "timestamp": str(NOW), "email": "a@b.de", "page_url": "https://a.example/"}
-    for number in range(STATEMENTS + 3):
+    for number in range(MOST + 3):
         context = Context(NOW + number, "UTC", "US", SPEC.limits)
         assert door.prepare([[row]], spec=SPEC, settings=WEB, context=context).numbers == [0]
-    assert len(door._statements) == STATEMENTS
+    assert len(door._planned) == MOST
