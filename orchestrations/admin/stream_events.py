@@ -40,10 +40,13 @@ WAITING = Verdict("Waiting", "info", "It waits until the next batch is sent.")
 SENDING = Verdict("Being sent", "info")
 REJECTED = Verdict("Rejected", "danger")
 REPEATED = Verdict("Duplicate", "warning", "The same event and event ID came before; it is sent once.")
+KNOWN = Verdict("In the audience", "success", "TikTok was told of this person before: there was nothing to send.")
 ACCEPTED = Verdict("Accepted", "success", "TikTok has accepted it.")
 UNKNOWN = Verdict("Unknown", "warning", "The connection was lost after sending: TikTok has it or has not.")
 UNSENT = Verdict("Not sent", "danger", "The run ended before it was sent. Retry the run.")
 SENT = Verdict("Sent", "warning", "It went with its run, of which not everything arrived: the run has the details.")
+WORSE = ("Accepted", "Being sent", "Not sent", "Unknown", "Refused")
+"""An item has a verdict in each ad account; the worst is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def _masked(value: Any, restricted: bool) -> Any:
 
 def _verdicts_put(run: Run, wanted: dict[int, Seen], raw: bool) -> None:
     """Say of a run's items what became of them."""
-    if run.prepared_at is None or run.spool_deleted_at is not None or "sync_mode" in run.inputs:
+    if run.prepared_at is None or run.spool_deleted_at is not None:
         rest = _of_run(run)
         for item in wanted.values():
             item.verdict = rest
@@ -182,11 +185,24 @@ def _verdicts_put(run: Run, wanted: dict[int, Seen], raw: bool) -> None:
     placed = list(_rows(spool, "rows", among))
     found = Batch.objects.filter(run=run, number__in={row["batch"] for row in placed})
     batches = {batch.number: batch for batch in found}
+    if "sync_mode" in run.inputs:
+        for item in wanted.values():
+            item.verdict = KNOWN
+    several: dict[int, list[Verdict]] = {}
     for row in placed:
-        wanted[row["row"]].verdict = _verdict(run, batches[row["batch"]], row["position"], raw)
+        several.setdefault(row["row"], []).append(_verdict(run, batches[row["batch"]], row["position"], raw))
+    for number, verdicts in several.items():
+        wanted[number].verdict = max(verdicts, key=lambda each: WORSE.index(each.word))
     for row in _rows(spool, "issues", among):
         if row["level"] == DUPLICATE:
-            wanted[row["row"]].verdict = REPEATED
+            wanted[row["row"]].verdict = REPEATED if row["reason"] == "duplicate_event" else _left_out(row["reason"])
+        elif row["level"] == REJECT:
+            wanted[row["row"]].verdict = REJECTED
+
+
+def _left_out(reason: str) -> Verdict:
+    """Say why a change of an audience needed no sending of its own."""
+    return Verdict("Superseded" if reason == "superseded_change" else "Duplicate", "warning", REASONS[reason])
 
 
 def _rows(spool: Spool, table: str, among: pa.Array) -> Iterator[dict[str, Any]]:

@@ -37,8 +37,8 @@ class State:
         return TONES[self.word]
 
 
-def stream_state(stream: Stream) -> State:
-    """Return the state; what hinders sending comes before what hinders taking."""
+def stream_state(stream: Stream, before: Run | None = None) -> State:
+    """Return the state; what hinders sending comes before what hinders taking. `before` is what it has to wait for."""
     takes = "It takes events" if stream.orchestration.enabled else "It refuses new events"
     if stream.parked_at is not None:
         return State("parked", f"{takes}, keeps what it has, and sends nothing for now.")
@@ -46,6 +46,9 @@ def stream_state(stream: Stream) -> State:
         return State("paused", f"{takes}, and keeps what it has until somebody resumes it.")
     if not stream.orchestration.enabled:
         return State("disabled", f"{takes}; what it took before is still sent.")
+    if before is not None:
+        word = "waits until somebody releases it" if before.status == RunStatus.HELD else "is not finished"
+        return State("on", f"{takes} and keeps them for now: run {before.pk} changes the same audience and {word}.")
     return State("on", f"{takes} and sends them {when_words(stream)}.")
 
 

@@ -20,6 +20,7 @@ from orchestrations.admin.stream_flow import Flow, flows
 from orchestrations.admin.stream_words import COLOURS, stream_state, stream_troubles
 from orchestrations.forms.streams import StreamForm
 from orchestrations.models import Run, Stream
+from orchestrations.streams.parking import run_before
 from orchestrations.streams.services import (
     stream_delete,
     stream_pause,
@@ -190,7 +191,7 @@ class StreamAdmin(ConnectPages, DebuggerPages):
         runs = Run.objects.filter(orchestration=stream.orchestration_id)
         flow: Flow = flows([stream])[stream.pk]
         return {
-            "state": stream_state(stream), "flow": flow, "troubles": stream_troubles(runs),
+            "state": stream_state(stream, run_before(stream)), "flow": flow, "troubles": stream_troubles(runs),
             "runs": list(runs.select_related("started_by")[:LAST_RUNS]),
         }  # fmt: skip
 

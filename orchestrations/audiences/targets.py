@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from destinations.specs.audiences import advertisers
 from destinations.specs.base import SettingsError
@@ -28,7 +28,12 @@ def audiences_lock(tenant: Tenant, settings: Mapping[str, Any]) -> list[Audience
     """Return the audiences of effective settings, made where they are new, locked until the transaction ends."""
     for key in audience_keys(settings):
         Audience.objects.get_or_create(defaults=None, tenant=tenant, **key)
-    return list(Audience.objects.select_for_update().filter(_any(audience_keys(settings))).order_by("pk"))
+    return list(audiences_of(settings).select_for_update().order_by("pk"))
+
+
+def audiences_of(settings: Mapping[str, Any]) -> "QuerySet[Audience]":
+    """Return the audiences of effective settings, as far as there are any yet."""
+    return Audience.objects.filter(_any(audience_keys(settings)))
 
 
 def overlap_refuse(audiences: list[Audience], *, behind_streams: bool = False) -> None:

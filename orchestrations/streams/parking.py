@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from destinations.tiktok.resolutions import ResolutionKey
-from orchestrations.choices import RunPurpose, RunStatus, RunTrigger
+from orchestrations.audiences.targets import audiences_of
+from orchestrations.choices import UNFINISHED_RUNS, RunPurpose, RunStatus, RunTrigger
 from orchestrations.models import Chunk, Run, Stream
 from orchestrations.runs.finishing import local_error
 from orchestrations.runs.resolutions import LocalKey
@@ -26,6 +27,10 @@ from orchestrations.streams.waiting import chunks_waiting
 
 logger = logging.getLogger(__name__)
 
+FILES = (
+    "This destination sends files. A stream adds and removes people one by one: choose a destination with the "
+    "streaming transport."
+)
 SEEN_HERE = (LocalKey.STREAM_WAITS, LocalKey.CREDENTIAL_WAITS, ResolutionKey.INVALID_CREDENTIALS)
 
 
@@ -35,9 +40,11 @@ def obstacle(stream: Stream) -> dict[str, Any]:
     if not destination.enabled:
         return local_error(LocalKey.STREAM_WAITS, f"The destination “{destination}” is disabled.")
     try:
-        settings_effective(stream.orchestration)
+        effective = settings_effective(stream.orchestration)
     except ValidationError as error:
         return local_error(LocalKey.STREAM_WAITS, " ".join(error.messages))
+    if effective.get("transport") == "file":
+        return local_error(LocalKey.STREAM_WAITS, FILES)
     try:
         credential_usable(destination)
     except ValidationError as error:
@@ -90,6 +97,18 @@ def runs_parked(stream: Stream) -> list[Run]:
         for run in failed.order_by("pk").select_related("orchestration__destination__credential")
         if parks(run) and not gives_back(run)
     ]
+
+
+def run_before(stream: Stream) -> Run | None:
+    """Return the run of a query, or of another stream, that changes the same audience and has to end first."""
+    if not stream.orchestration.destination.spec.keeps_audience:
+        return None
+    try:
+        audiences = audiences_of(settings_effective(stream.orchestration))
+    except ValidationError:
+        return None
+    busy = Run.objects.filter(audiences__audience__in=audiences, status__in=UNFINISHED_RUNS)
+    return busy.exclude(orchestration=stream.orchestration_id).order_by("pk").first()
 
 
 def rested(stream: Stream, now: datetime) -> bool:

@@ -17,7 +17,7 @@ from orchestrations.models import Orchestration, Run, Stream, WriteKey
 from orchestrations.removing import orchestration_delete, orchestration_use
 from orchestrations.runs.services import orchestration_check
 from orchestrations.streams.keys import SHOWN, key_digest, key_new
-from orchestrations.streams.parking import stream_unpark
+from orchestrations.streams.parking import FILES, stream_unpark
 from tiktok_hub.tenancy.models import Membership, User
 
 EVENTS = {"max_events": 50, "max_age_seconds": 300, "max_bytes": 1_000_000}
@@ -26,10 +26,6 @@ STREAM_FIELDS = (*EVENTS, "allowed_origins", "other_sources")
 """What is the stream's own; the rest is its orchestration's."""
 KEYS_MOST = 50
 PORTS = {"http": 80, "https": 443}
-FILES = (
-    "This destination sends files. A stream adds and removes people one by one: choose a destination with the "
-    "streaming transport."
-)
 TAKEN = "There is an orchestration or a stream named “{name}” already. Choose another name."
 ORIGIN = "“{line}” is no origin. Write scheme and host, and the port where it is not the usual: https://shop.example."
 

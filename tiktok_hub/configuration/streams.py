@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 
 from destinations.specs.base import Spec
 from orchestrations.models import Orchestration
-from orchestrations.streams.services import FILES, TAKEN, origins_clean, sources_clean, thresholds
+from orchestrations.streams.parking import FILES
+from orchestrations.streams.services import TAKEN, origins_clean, sources_clean, thresholds
 from tiktok_hub.configuration.problems import Problem
 from tiktok_hub.configuration.reading import Item
 from tiktok_hub.configuration.state import settings_revealed

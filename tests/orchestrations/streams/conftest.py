@@ -10,9 +10,11 @@ from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
 from destinations.preparation.contract import Context
 from destinations.preparation.door import EventDoor
+from destinations.preparation.door_audiences import AudienceDoor
 from orchestrations.models import Chunk, Orchestration, Run, Stream
 from orchestrations.streams.contents import Contents, contents_pack
 from tests.orchestrations.conftest import ACCOUNTS
+from tests.orchestrations.streams.audiences import Sharer
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -82,3 +84,25 @@ def runs_of(stream: Stream) -> list[Run]:
     """Return the runs of a stream, the oldest first."""
     with tenant_scope(stream.tenant):
         return list(Run.objects.filter(orchestration=stream.orchestration_id).order_by("pk"))
+
+
+@pytest.fixture
+def sharer_of(transactional_db, membership_in, emulator, tmp_path) -> Iterator[Callable[..., Sharer]]:
+    """Make a tenant's audience that a stream and a query share."""
+    door = AudienceDoor()
+
+    def make(user: Any, tenant: Any) -> Sharer:
+        sharer = Sharer(membership_in(user, tenant), emulator, tmp_path)
+        sharer.door = door
+        sharer.set_up([])
+        sharer.stream_up()
+        return sharer
+
+    yield make
+    door.close()
+
+
+@pytest.fixture
+def sharer(sharer_of, ada, acme) -> Sharer:
+    """Acme's audience, in Ada's hands."""
+    return sharer_of(ada, acme)

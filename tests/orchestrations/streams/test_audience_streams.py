@@ -1,17 +1,14 @@
 """Streams of audiences: who was posted joins or leaves, beside the runs of a query, and nobody's changes are lost."""
 
-from typing import Any
-
 import pytest
 
 from destinations.choices import CredentialStatus
 from destinations.models import Credential, Destination
-from destinations.preparation.door_audiences import AudienceDoor
 from orchestrations.choices import RunStatus
 from orchestrations.models import Chunk, Stream
 from orchestrations.runs.preparing import run_prepare
 from tests.orchestrations.audiences.conftest import ids_of, people
-from tests.orchestrations.streams.audiences import Sharer, adds, removes
+from tests.orchestrations.streams.audiences import adds, removes
 
 FIRST, SECOND = "7654321098765432109", "7654321098765432110"
 
@@ -20,27 +17,6 @@ FIRST, SECOND = "7654321098765432109", "7654321098765432110"
 def _quick(monkeypatch, settings):
     monkeypatch.setattr("destinations.tiktok.limits.buckets.SEGMENT_QPS", 1000.0)
     settings.HUB_RETRY_SECONDS = [0.01]
-
-
-@pytest.fixture
-def sharer_of(transactional_db, membership_in, emulator, tmp_path):
-    """Make a tenant's audience that a stream and a query share."""
-    door = AudienceDoor()
-
-    def make(user: Any, tenant: Any) -> Sharer:
-        sharer = Sharer(membership_in(user, tenant), emulator, tmp_path)
-        sharer.door = door
-        sharer.set_up([])
-        sharer.stream_up()
-        return sharer
-
-    yield make
-    door.close()
-
-
-@pytest.fixture
-def sharer(sharer_of, ada, acme) -> Sharer:
-    return sharer_of(ada, acme)
 
 
 def test_changes_come_to_the_audience(sharer):

@@ -11,11 +11,8 @@ from orchestrations.models import Batch, Run, Stream
 from orchestrations.runs.spool import Spool
 from orchestrations.streams.flushing import stream_flush
 from tests.orchestrations.streams.conftest import items
-from tests.orchestrations.streams.test_audience_streams import sharer, sharer_of
 from tests.orchestrations.streams.test_stream_runs import TRACK, sent
 from tiktok_hub.tenancy.scope import tenant_scope
-
-__all__ = ["sharer", "sharer_of"]
 
 
 def words(stream: Stream, **options: bool) -> list[str]:
