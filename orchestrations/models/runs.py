@@ -113,6 +113,7 @@ class Run(TenantModel):
                 name="run_unfinished",
                 condition=Q(status__in=[RunStatus.QUEUED, RunStatus.RUNNING]),
             ),
+            models.Index(fields=["orchestration"], name="run_not_ended", condition=Q(finished_at=None)),
             models.Index(fields=["status"], name="run_open_by_status", condition=Q(status__in=UNFINISHED_RUNS)),
         ]
         constraints = [

@@ -108,7 +108,8 @@ def _clear(stream: Stream, now: datetime) -> bool:
 
 
 def _open(stream: Stream) -> int:
-    own = Run.objects.filter(orchestration=stream.orchestration_id, trigger=RunTrigger.STREAM)
+    """Count the runs of a stream that have not ended; it may have had hundreds of thousands, sorted by their end."""
+    own = Run.objects.filter(orchestration=stream.orchestration_id, finished_at=None, trigger=RunTrigger.STREAM)
     return own.filter(status__in=UNFINISHED_RUNS).count()
 
 
