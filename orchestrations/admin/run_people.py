@@ -136,7 +136,10 @@ def change_bars(target: RunAudience) -> tuple[Bar, Bar]:
 
 def people_sum(run: Run, target: RunAudience) -> Sum:
     """Return where the people are found again: those of the result; of the audience, where the result is removed."""
-    if run.inputs.get("sync_mode") in (SyncMode.REMOVE, CHANGES):
+    if run.inputs.get("sync_mode") == CHANGES:
+        parts = [(target.added, "new", "come"), (target.unchanged, "stay", "stay")]
+        return sum_of(target.after, "people afterwards", parts)
+    if run.inputs.get("sync_mode") == SyncMode.REMOVE:
         parts = [(target.removed, "leave", "go"), (target.unchanged, "stay", "stay")]
         return sum_of(target.before, "people in the audience", parts)
     parts = [(target.added, "new", "come"), (target.unchanged, "already in the audience", "stay")]

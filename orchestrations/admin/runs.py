@@ -43,6 +43,7 @@ from orchestrations.retention.told import gone_sentences
 from orchestrations.runs.downloads import run_issues_response
 from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
 from orchestrations.runs.skipping import can_be_skipped, run_skip
+from orchestrations.streams.returning import gives_back
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
@@ -270,7 +271,7 @@ class RunAdmin(ReplayPages):
         operates, plans = request.user.has_perm(RUN), request.user.has_perm(PLAN)
         ended_early = run.status in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.SUCCEEDED_WITH_ERRORS)
         there = run.spool_deleted_at is None
-        again = run.prepared_at is None or batches_again(run).exists()
+        again = (run.prepared_at is None or batches_again(run).exists()) and not gives_back(run)
         retried = run.purpose == RunPurpose.DELIVER and bool(run.inputs) and not waits_for_release(run)
         return {
             "can_cancel": request.user.has_perm(CHANGE) and run.status in UNFINISHED_RUNS and not run.cancel_requested,

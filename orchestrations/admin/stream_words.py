@@ -6,6 +6,7 @@ from django.db.models import F, Q, QuerySet
 
 from orchestrations.choices import RunStage, RunStatus
 from orchestrations.models import Run, Stream
+from orchestrations.streams.returning import gives_back
 from orchestrations.templatetags.orchestration_tags import duration
 
 COLOURS = {"on": "success", "paused": "warning", "parked": "danger", "disabled": "default"}
@@ -39,7 +40,8 @@ class State:
 
 def stream_state(stream: Stream, before: Run | None = None) -> State:
     """Return the state; what hinders sending comes before what hinders taking. `before` is what it has to wait for."""
-    takes = "It takes events" if stream.orchestration.enabled else "It refuses new events"
+    noun = _noun(stream)
+    takes = f"It takes {noun}" if stream.orchestration.enabled else f"It refuses new {noun}"
     if stream.parked_at is not None:
         return State("parked", f"{takes}, keeps what it has, and sends nothing for now.")
     if stream.paused:
@@ -54,11 +56,14 @@ def stream_state(stream: Stream, before: Run | None = None) -> State:
 
 def when_words(stream: Stream) -> str:
     """Say when what waits is sent."""
-    noun = "people" if stream.orchestration.destination.spec.keeps_audience else "events"
     return (
-        f"as soon as there are {stream.max_events:,} {noun}, the oldest has waited for "
+        f"as soon as there are {stream.max_events:,} {_noun(stream)}, the oldest has waited for "
         f"{_span(stream.max_age_seconds)}, or they have {stream.max_bytes:,} bytes"
     )
+
+
+def _noun(stream: Stream) -> str:
+    return "people" if stream.orchestration.destination.spec.keeps_audience else "events"
 
 
 def _span(seconds: int) -> str:
@@ -70,4 +75,4 @@ def stream_troubles(runs: QuerySet[Run]) -> list[Run]:
     """Return the latest runs of which something is not at TikTok and could be sent once more."""
     bad = Q(status=RunStatus.FAILED) | Q(refused__gt=0) | Q(unknown__gt=0) | Q(events__gt=F("accepted"))
     ended = runs.filter(bad, stage=RunStage.FINISHED, skipped_at__isnull=True)
-    return list(ended[:TROUBLES_MOST])
+    return [run for run in ended[:TROUBLES_MOST] if not gives_back(run)]

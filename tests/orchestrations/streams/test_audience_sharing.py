@@ -9,7 +9,7 @@ import requests
 
 from destinations.models import Destination
 from orchestrations.admin.stream_events import seen
-from orchestrations.admin.stream_words import stream_state
+from orchestrations.admin.stream_words import stream_state, stream_troubles
 from orchestrations.choices import RunStatus
 from orchestrations.models import Chunk, Run, Stream
 from orchestrations.schedules.scheduling import schedules_tick
@@ -145,3 +145,24 @@ def test_chunks_hold_no_addresses(sharer):
     assert b"ane@" not in contents.body
     assert b"2125550001" not in contents.body
     assert set(orjson.loads(contents.body)["people"][0]) == {"action", "email", "phone"}
+
+
+def test_run_whose_changes_wait_again_offers_no_retry(sharer, client, ada, settings):
+    settings.HUB_RETRY_SECONDS = [0.01]
+    sharer.fault({"http": 502})
+    run = sharer.send(adds(people([1])))
+    client.force_login(ada)
+    page = client.get(f"/acme/orchestrations/run/{run.pk}/change/").content.decode()
+    assert "waits in its stream again" in page
+    assert "run-retry" not in page
+    with sharer.scope():
+        assert stream_troubles(Run.objects.all()) == []
+
+
+def test_run_page_says_what_changes_came_to(sharer, client, ada):
+    sharer.send(adds(people(range(3))))
+    run = sharer.send([*adds(people([7])), *removes(people([0]))])
+    client.force_login(ada)
+    page = " ".join(client.get(f"/acme/orchestrations/run/{run.pk}/change/").content.decode().split())
+    for text in ("People posted", "people afterwards", "Changes: who was posted is added or removed"):
+        assert text in page
