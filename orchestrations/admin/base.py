@@ -73,6 +73,27 @@ class OwnPageAdmin(PageAdmin):
             return redirect(self.url("change", found))
 
 
+class MemberFormAdmin(OwnPageAdmin):
+    """Things with a page of their own and a form that asks who fills it in."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Tell the form who fills it in."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.membership = member(request)
+        return form
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:  # fmt: skip
+        """Show people who may not change it the page instead of an empty form."""
+        if object_id and request.method == "GET":
+            found = self.object_or_404(request, object_id)
+            if not self.has_change_permission(request, found) and self.has_view_permission(request):
+                return back(self.url("detail", found))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+
 class DetailChangeList(ChangeList):  # type: ignore[misc]
     """A list whose lines lead to the page of a thing and not to its form."""
 

@@ -4,13 +4,12 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, reverse
 
 from orchestrations.access import RUN_GROUP
-from orchestrations.admin.base import DetailChangeList, OwnPageAdmin, attempt, back, member
+from orchestrations.admin.base import DetailChangeList, MemberFormAdmin, attempt, back, member
 from orchestrations.admin.changes import next_shown, schedule_changes
 from orchestrations.choices import COLOURS, RunStatus, RunTrigger
 from orchestrations.forms import OrchestrationGroupForm, ScheduleForm
@@ -43,7 +42,7 @@ WRITE = (MODEL.format("add"), CHANGE)
 
 
 @admin.register(OrchestrationGroup, site=tenant_site)
-class OrchestrationGroupAdmin(OwnPageAdmin):
+class OrchestrationGroupAdmin(MemberFormAdmin):
     """What runs as a unit, and the button that starts it."""
 
     form = OrchestrationGroupForm
@@ -104,14 +103,6 @@ class OrchestrationGroupAdmin(OwnPageAdmin):
         """Return when the last run was started."""
         return group.last_at
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
-    ) -> "type[ModelForm[OrchestrationGroup]]":
-        """Tell the form who fills it in."""
-        form = super().get_form(request, obj, change, **kwargs)
-        form.membership = member(request)
-        return form  # type: ignore[no-any-return]
-
     def page_urls(self) -> list[URLPattern]:
         """Return the page, its buttons, and the fragment of the form."""
         return [
@@ -121,17 +112,6 @@ class OrchestrationGroupAdmin(OwnPageAdmin):
             self.object_page("switch/", self.switch, name="switch", permission=CHANGE, method="POST"),
             self.object_page("pause/", self.pause, name="pause", permission=CHANGE, method="POST"),
         ]
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:  # fmt: skip
-        """Show people who may not change it the page instead of an empty form."""
-        if object_id and request.method == "GET":
-            found = self.object_or_404(request, object_id)
-            if not self.has_change_permission(request, found) and request.user.has_perm(VIEW):
-                return back(self.url("detail", found))
-        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def schedule_fragment(self, request: HttpRequest) -> HttpResponse:
         """Return the schedule that is being typed in words, with its next runs, or what is wrong with it."""

@@ -4,14 +4,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, reverse
 
 from destinations.models import destinations_usable_by
 from orchestrations.access import PLAN, RUN
-from orchestrations.admin.base import DetailChangeList, OwnPageAdmin, attempt, back, member
+from orchestrations.admin.base import DetailChangeList, MemberFormAdmin, attempt, back, member
 from orchestrations.admin.changes import neighbours, next_shown, schedule_changes
 from orchestrations.admin.charts import sparkline
 from orchestrations.admin.keeping import keeping_shown
@@ -35,7 +34,7 @@ VIEW, CHANGE = "orchestrations.view_orchestration", WRITE[1]
 
 
 @admin.register(Orchestration, site=tenant_site)
-class OrchestrationAdmin(OwnPageAdmin):
+class OrchestrationAdmin(MemberFormAdmin):
     """What goes where, and the button that sends it."""
 
     form = OrchestrationForm
@@ -93,14 +92,6 @@ class OrchestrationAdmin(OwnPageAdmin):
         """Return when the last run was started."""
         return orchestration.last_at
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
-    ) -> "type[ModelForm[Orchestration]]":
-        """Tell the form who fills it in."""
-        form = super().get_form(request, obj, change, **kwargs)
-        form.membership = member(request)
-        return form  # type: ignore[no-any-return]
-
     def page_urls(self) -> list[URLPattern]:
         """Return the page, its buttons, and the fragment of the form."""
         return [
@@ -112,17 +103,6 @@ class OrchestrationAdmin(OwnPageAdmin):
             self.object_page("switch/", self.switch, name="switch", permission=CHANGE, method="POST"),
             self.object_page("pause/", self.pause, name="pause", permission=CHANGE, method="POST"),
         ]
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:  # fmt: skip
-        """Show people who may not change it the page instead of an empty form."""
-        if object_id and request.method == "GET":
-            found = self.object_or_404(request, object_id)
-            if not self.has_change_permission(request, found) and request.user.has_perm(VIEW):
-                return back(self.url("detail", found))
-        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def settings_fragment(self, request: HttpRequest) -> HttpResponse:
         """Return the settings of the chosen destination, and how the chosen query's columns fit; nothing is checked."""

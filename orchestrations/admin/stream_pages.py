@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from orchestrations.admin.base import OwnPageAdmin
+from orchestrations.admin.base import MemberFormAdmin
 from orchestrations.models import Stream
 from tiktok_hub.shell import root_url
 
@@ -18,7 +18,7 @@ TABS = {
 }
 
 
-class StreamPages(OwnPageAdmin):
+class StreamPages(MemberFormAdmin):
     """The pages of one stream."""
 
     def stream_page(self, request: HttpRequest, stream: Stream, tab: str, **context: Any) -> TemplateResponse:

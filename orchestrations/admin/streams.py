@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern
@@ -120,13 +119,9 @@ class StreamAdmin(ConnectPages, DebuggerPages):
         """Return when something was sent last."""
         return stream.last_at
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
-    ) -> "type[ModelForm[Stream]]":
-        """Tell the form who fills it in."""
-        form = super().get_form(request, obj, change, **{**kwargs, "fields": StreamForm.Meta.fields})
-        form.membership = member(request)
-        return form  # type: ignore[no-any-return]
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Ask for what the form declares; further parts depend on the destination."""
+        return super().get_form(request, obj, change, **{**kwargs, "fields": StreamForm.Meta.fields})
 
     def page_urls(self) -> list[URLPattern]:
         """Return the pages, their fragments and buttons."""
@@ -141,17 +136,6 @@ class StreamAdmin(ConnectPages, DebuggerPages):
             *self.connect_urls(),
             *self.debugger_urls(),
         ]
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:  # fmt: skip
-        """Show people who may not change it the page instead of an empty form."""
-        if object_id and request.method == "GET":
-            found = self.object_or_404(request, object_id)
-            if not self.has_change_permission(request, found) and request.user.has_perm(VIEW):
-                return back(self.url("detail", found))
-        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def settings_fragment(self, request: HttpRequest) -> HttpResponse:
         """Return the part of the form that depends on the chosen destination; nothing is checked."""
