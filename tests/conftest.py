@@ -7,6 +7,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from destinations.emulator.server import EmulatorServer, running
+from orchestrations.streams.collecting import collector
 from tests.collecting import database_refuse, longest_first
 from tests.walls import flush_allowed
 from tiktok_hub.tenancy.choices import Policy
@@ -30,9 +31,13 @@ def django_db_modify_db_settings():
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup):
-    """Let tests that commit be followed by Django's flush, which the database would refuse."""
+    """Let tests that commit be followed by Django's flush, which the database would refuse.
+
+    In the end nobody may hold a connection.
+    """
     with flush_allowed():
         yield
+    collector.close()
 
 
 @pytest.fixture(autouse=True)

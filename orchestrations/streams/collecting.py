@@ -137,6 +137,7 @@ class Collector:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pid = 0
+        self._closing = False
         self._doors: dict[bool, EventDoor | AudienceDoor] = {}
         self._used: dict[int, float] = {}
         self._bell = Bell()
@@ -152,6 +153,15 @@ class Collector:
             self._changed.notify()
         return post.answer
 
+    def close(self) -> None:
+        """End the thread, once all that waits is answered; the next post starts one."""
+        with self._changed:
+            thread, self._closing = self._thread, True
+            self._changed.notify()
+        if thread is not None and self._pid == os.getpid():
+            thread.join()
+        self._closing = False
+
     def _begin(self) -> None:
         """Start the thread; after a fork there is none."""
         if self._thread is None or not self._thread.is_alive() or self._pid != os.getpid():
@@ -160,10 +170,12 @@ class Collector:
             self._thread.start()
 
     def _take(self) -> list[Post]:
-        """Wait for posts and take as many as go together."""
+        """Wait for posts and take as many as go together; none is the end."""
         with self._changed:
-            while not self._waiting:
+            while not self._waiting and not self._closing:
                 self._changed.wait()
+            if not self._waiting:
+                self._thread = None
             posts: list[Post] = []
             count = 0
             while self._waiting and (not posts or count + len(self._waiting[0].items) <= GROUP_ITEMS):
@@ -173,8 +185,7 @@ class Collector:
         return posts
 
     def _run(self) -> None:
-        while True:
-            posts = self._take()
+        while posts := self._take():
             begun = time.monotonic()
             try:
                 self._collect(posts)
@@ -183,6 +194,9 @@ class Collector:
                 connection.close()  # the database may have gone; the next group finds out
                 self._fail(posts, error)
             time.sleep(max(0.0, begun + CYCLE_SECONDS - time.monotonic()))
+        connection.close()
+        while self._doors:
+            self._doors.popitem()[1].close()
 
     def _fail(self, posts: Iterable[Post], error: Exception) -> None:
         for post in posts:
