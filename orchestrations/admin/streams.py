@@ -15,7 +15,6 @@ from orchestrations.admin.mapping import settings_shown
 from orchestrations.admin.periods import hours_chart
 from orchestrations.admin.stream_connect import ConnectPages
 from orchestrations.admin.stream_debugger import DebuggerPages
-from orchestrations.admin.stream_flow import Flow, flows
 from orchestrations.admin.stream_words import COLOURS, stream_state, stream_troubles
 from orchestrations.forms.streams import StreamForm
 from orchestrations.models import Run, Stream
@@ -28,6 +27,7 @@ from orchestrations.streams.services import (
     stream_save,
     stream_switch,
 )
+from orchestrations.streams.waiting import Backlog, backlogs
 from orchestrations.templatetags.orchestration_tags import count, duration
 from tiktok_hub.admin import shown
 from tiktok_hub.shell import tenant_site
@@ -44,7 +44,7 @@ class StreamChangeList(DetailChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Put its flow into each stream of the page."""
         super().get_results(request)
-        found = flows(self.result_list)
+        found = backlogs(self.result_list)
         for stream in self.result_list:
             stream.flow = found[stream.pk]
 
@@ -173,7 +173,7 @@ class StreamAdmin(ConnectPages, DebuggerPages):
     def live_context(self, stream: Stream) -> dict[str, Any]:
         """Return what that part shows."""
         runs = Run.objects.filter(orchestration=stream.orchestration_id)
-        flow: Flow = flows([stream])[stream.pk]
+        flow: Backlog = backlogs([stream])[stream.pk]
         return {
             "state": stream_state(stream, run_before(stream)), "flow": flow, "troubles": stream_troubles(runs),
             "runs": list(runs.select_related("started_by")[:LAST_RUNS]),
@@ -210,7 +210,7 @@ class StreamAdmin(ConnectPages, DebuggerPages):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Count what is lost with it."""
         streams = [obj.pk for obj in objs]
-        lost = sum(flow.events for flow in flows(objs).values())
+        lost = sum(flow.events for flow in backlogs(objs).values())
         runs = Run.objects.filter(orchestration__stream__in=streams).count()
         counts = {"streams": len(objs), "events that wait to be sent and would be lost": lost, "runs": runs}
         return [str(obj) for obj in objs], counts, set(), []

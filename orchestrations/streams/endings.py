@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 KEPT = 20
 """The newest chunks of a stream stay, for people to look at."""
 COUNTED = timedelta(seconds=60)
-"""Chunks stay as long as `waiting.backlog` counts what came lately."""
+"""Chunks stay as long as `waiting.backlogs` counts what came lately."""
 BY_PEOPLE = ("ConfigurationError", "CredentialError")
 OWN = {ResolutionKey.PREPARED_DATA_LOST, *LocalKey} - {LocalKey.SPOOL_FULL}
 

@@ -23,12 +23,10 @@ from orchestrations.models import Chunk, Run, Stream
 from orchestrations.runs.services import audiences_free, credential_usable, run_inputs, settings_effective
 from orchestrations.streams.endings import stream_park
 from orchestrations.streams.parking import SEEN_HERE, goes_on, obstacle, rested, stream_unpark
-from orchestrations.streams.waiting import Backlog, backlog, backlog_refusal, chunks_waiting, due
+from orchestrations.streams.waiting import chunks_waiting, due
 from tiktok_hub.acting import Via
 from tiktok_hub.tenancy.models import Tenant
 from tiktok_hub.tenancy.scope import hub_scope
-
-__all__ = ["Backlog", "backlog", "backlog_refusal", "flush_ring", "stream_flush", "streams_tick"]
 
 logger = logging.getLogger(__name__)
 

@@ -3,14 +3,14 @@
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
@@ -18,6 +18,8 @@ from orchestrations.models import Chunk, Stream
 from tiktok_hub.tenancy.scope import hub_scope
 
 RATE_SECONDS = 60
+FAST = 2.0
+"""Events per second from which a rate is told by the second."""
 REFUSED_SECONDS = 1.0
 """How old an answer of `backlog_refusal` may be."""
 SHARE = 20
@@ -28,12 +30,26 @@ LATER, MUCH_LATER = 30, 300
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What a stream has accepted and handed to no run yet; `rate` is what it accepted per second in the last minute."""
+    """What a stream has accepted and handed to no run yet.
 
-    events: int
-    bytes: int
-    oldest_at: datetime | None
+    `rate` is what it accepted per second in the last minute, `last_at` when something came last.
+    """
+
+    events: int = 0
+    bytes: int = 0
+    oldest_at: datetime | None = None
     rate: float = 0.0
+    last_at: datetime | None = None
+
+    @property
+    def age(self) -> float | None:
+        """Return for how long the oldest event waits, in seconds."""
+        return (timezone.now() - self.oldest_at).total_seconds() if self.oldest_at else None
+
+    @property
+    def pace(self) -> str:
+        """Write the rate by the second, or by the minute where that says more."""
+        return f"{self.rate:,.0f} per second" if self.rate >= FAST else f"{60 * self.rate:,.0f} per minute"
 
 
 def chunks_waiting(stream: Stream) -> QuerySet[Chunk]:
@@ -42,19 +58,28 @@ def chunks_waiting(stream: Stream) -> QuerySet[Chunk]:
 
 
 def waits(stream: Stream) -> Backlog:
-    """Count what waits in a stream of the opened tenant, without the rate."""
+    """Count what waits in a stream of the opened tenant; how fast it comes is left out."""
     found = chunks_waiting(stream).order_by().aggregate(
         events=Sum("events"), bytes=Sum("bytes"), oldest_at=Min("received_at")
     )  # fmt: skip
     return Backlog(found["events"] or 0, found["bytes"] or 0, found["oldest_at"])
 
 
-def backlog(stream: Stream, now: datetime | None = None) -> Backlog:
-    """Count what waits in a stream of the opened tenant, and how fast it comes."""
-    now = now or timezone.now()
-    lately = Chunk.objects.filter(stream=stream, received_at__gt=now - timedelta(seconds=RATE_SECONDS))
-    found, accepted = waits(stream), lately.aggregate(events=Sum("events"))["events"] or 0
-    return Backlog(found.events, found.bytes, found.oldest_at, accepted / RATE_SECONDS)
+def backlogs(streams: Iterable[Stream], now: datetime | None = None) -> dict[int, Backlog]:
+    """Count what waits in streams of the opened tenant, by their numbers, and how fast it comes; asked for together."""
+    lately = Q(received_at__gt=(now or timezone.now()) - timedelta(seconds=RATE_SECONDS))
+    wanted, waiting = [stream.pk for stream in streams], Q(run=None)
+    rows = Chunk.objects.filter(stream__in=wanted).order_by().values("stream").annotate(
+        waiting=Sum("events", filter=waiting), size=Sum("bytes", filter=waiting),
+        oldest=Min("received_at", filter=waiting), came=Sum("events", filter=lately), last=Max("received_at"),
+    )  # fmt: skip
+    found = {
+        row["stream"]: Backlog(
+            row["waiting"] or 0, row["size"] or 0, row["oldest"], (row["came"] or 0) / RATE_SECONDS, row["last"]
+        )
+        for row in rows
+    }
+    return {pk: found.get(pk, Backlog()) for pk in wanted}
 
 
 def due(stream: Stream, now: datetime) -> bool:

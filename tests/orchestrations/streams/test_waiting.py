@@ -8,8 +8,8 @@ from django.utils import timezone
 from orchestrations.choices import RunStage, RunStatus, RunTrigger
 from orchestrations.models import Chunk, Run
 from orchestrations.retention.services import retention_run
-from orchestrations.streams.flushing import backlog, backlog_refusal, flush_ring
-from orchestrations.streams.waiting import refusals_forget, streams_gauges
+from orchestrations.streams.flushing import flush_ring
+from orchestrations.streams.waiting import backlog_refusal, backlogs, refusals_forget, streams_gauges
 from tests.orchestrations.streams.conftest import items
 from tiktok_hub.tenancy.scope import tenant_scope
 
@@ -27,7 +27,7 @@ def test_a_backlog_counts_what_no_run_has_and_how_fast_it_comes(acme, globex, st
     chunk_new(stream, items(60), received_at=now)
     chunk_new(stream_new(globex), items(9), received_at=now)
     with tenant_scope(acme):
-        found = backlog(stream, now)
+        found = backlogs([stream], now)[stream.pk]
     assert (found.events, found.oldest_at, found.rate) == (63, oldest, 1.0)
     assert found.bytes > 63 * 100
 
