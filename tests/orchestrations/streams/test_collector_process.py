@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +27,35 @@ from tiktok_hub.tenancy.scope import tenant_scope
 class Web:
     """A web server that can be killed and started again on the same socket."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, **environment: str) -> None:
         self.log = log
+        self.environment = environment
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         number = self.listener.fileno()
+        command = [sys.executable, "-m", "tiktok_hub.hub.web", "--fd", str(number)]
+        environment = {**os.environ, "DATABASE_URL": database_url(), **self.environment}
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tiktok_hub.hub.web", "--fd", str(number)], cwd=ROOT, pass_fds=(number,),
-                env={**os.environ, "DATABASE_URL": database_url()}, stdout=output, stderr=subprocess.STDOUT,
+                command, cwd=ROOT, pass_fds=(number,), env=environment, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
         wait_for(lambda: requests.head(f"{self.url}/livez", timeout=60).status_code < 500)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self.start()
+        try:
+            yield
+        finally:
+            self.kill()
+
+    def close(self) -> None:
+        self.kill()
+        self.listener.close()
 
     def kill(self) -> None:
         if self.process is not None:
@@ -49,11 +64,9 @@ class Web:
 
 @pytest.fixture
 def web(tmp_path, transactional_db) -> Iterator[Web]:
-    web = Web(tmp_path / "web.log")
-    web.start()
-    yield web
-    web.kill()
-    web.listener.close()
+    with closing(Web(tmp_path / "web.log")) as web:
+        web.start()
+        yield web
 
 
 def held(stream: Stream) -> list[str]:
