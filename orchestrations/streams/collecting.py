@@ -188,7 +188,8 @@ class Collector:
         while posts := self._take():
             begun = time.monotonic()
             try:
-                self._collect(posts)
+                # Whoever gave up by now was told that nothing was accepted; from here on nobody can.
+                self._collect([post for post in posts if post.answer.set_running_or_notify_cancel()])
             except Exception as error:
                 logger.exception("%s posts could not be collected", len(posts))
                 connection.close()  # the database may have gone; the next group finds out

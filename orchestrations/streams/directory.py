@@ -1,5 +1,6 @@
 """What a collector must know of streams, read from the database and remembered for a second."""
 
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from tiktok_hub.tenancy.scope import hub_scope
 
 REMEMBERED_SECONDS = 1.0
 MOST_REMEMBERED = 10_000
+POSSIBLE = re.compile("[0-9a-z]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,12 @@ class Directory:
         return door if known else self.read([public_id]).get(public_id)
 
     def remembered(self, public_id: str) -> tuple[bool, Door | None]:
-        """Return whether a stream was looked up within the last second, and as what; the database is not asked."""
+        """Return whether a stream was looked up within the last second, and as what; the database is not asked.
+
+        What no stream can be called is known not to be there.
+        """
+        if not POSSIBLE.fullmatch(public_id):
+            return True, None
         with self._lock:
             read, door = self._known.get(public_id, (0.0, None))
         known = bool(read) and time.monotonic() - read < REMEMBERED_SECONDS

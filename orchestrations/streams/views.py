@@ -43,10 +43,12 @@ def _reply(request: HttpRequest, head: Head) -> Reply:
         return reply
     try:
         admission = head_admit(door, head)
-        answer = collector.submit(body_read(admission, _body(request))).result(timeout=ANSWER_SECONDS)
-        return answer_reply(admission, answer)
-    except FutureTimeoutError:
-        return error_reply(not_written(), door, head)
+        answer = collector.submit(body_read(admission, _body(request)))
+        try:
+            return answer_reply(admission, answer.result(timeout=ANSWER_SECONDS))
+        except FutureTimeoutError:
+            answer.cancel()
+            return error_reply(not_written(), door, head)
     except CollectError as error:
         return error_reply(error, door, head)
 

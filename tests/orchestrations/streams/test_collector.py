@@ -11,7 +11,9 @@ import pytest
 import requests
 
 from orchestrations.models import Chunk, Stream, WriteKey
+from orchestrations.streams.collecting import Collector, Post, items_of
 from orchestrations.streams.contents import contents_unpack
+from orchestrations.streams.items import Client
 from orchestrations.streams.keys import SHOWN, key_digest, key_new
 from orchestrations.streams.waiting import refusals_forget
 from tests.orchestrations.streams.conftest import items
@@ -176,3 +178,24 @@ def test_full_stream_asks_to_come_again(post, stream, settings) -> None:
     reply = post(items(1))
     assert reply.json()["error"]["code"] == "backlog_full"
     assert int(reply.headers["Retry-After"]) > 0
+
+
+def test_post_that_was_given_up_in_time_is_not_taken_and_disturbs_nobody(stream) -> None:
+    collector, key = Collector(), key_digest(key_for(stream))
+    door = collector.directory.find(stream.public_id)
+    given_up, other = (Post(stream.public_id, key, items_of(items(1, first=n), door, Client())) for n in range(2))
+    with collector._changed:  # the collector's thread cannot begin yet
+        collector.submit(given_up)
+        collector.submit(other)
+        assert given_up.answer.cancel()
+    assert other.answer.result(timeout=30).accepted == 1
+    collector.close()
+    assert [event["event_id"] for event in held(stream)] == ["order-00001"]
+
+
+@pytest.mark.parametrize(
+    "name", ["%00", "a" * 3_000, "..%2f..", "%ff", "'"], ids=["null", "long", "way", "bytes", "quote"]
+)
+def test_what_no_stream_can_be_called_is_not_there(live_server, db, name) -> None:
+    reply = requests.post(f"{live_server.url}/collect/v1/{name}?key=hubw_x", data=b"{}", timeout=30)
+    assert reply.status_code == 404

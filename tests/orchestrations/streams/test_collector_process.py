@@ -136,6 +136,7 @@ def test_pages_and_collector_share_one_address(web) -> None:
         ("GET", "/collect/v1/nowhere"): 405,
         ("POST", "/collect/v1/nowhere"): 404,
         ("POST", "/collect/v1/"): 404,
+        ("POST", "/collect/v1/%00"): 404,
     }
     found = {
         (method, path): requests.request(method, web.url + path, timeout=60, allow_redirects=False).status_code
