@@ -16,7 +16,8 @@ from orchestrations.models import Orchestration, Run
 from orchestrations.replays.services import replay_forecasts, run_replay
 from orchestrations.runs.downloads import run_issues_response
 from orchestrations.runs.results import run_result
-from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_cancel, run_release, run_start
 from tiktok_hub.tenancy.middleware import TenantRequest
 from tiktok_hub.tenancy.models import Membership
 from tiktok_hub.tenancy.policies import is_admin

@@ -41,7 +41,8 @@ from orchestrations.models import Batch, Run, RunAudience
 from orchestrations.replays.choosing import batches_again
 from orchestrations.retention.told import gone_sentences
 from orchestrations.runs.downloads import run_issues_response
-from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_cancel, run_release, run_start
 from orchestrations.runs.skipping import can_be_skipped, run_skip
 from orchestrations.streams.returning import gives_back
 from orchestrations.templatetags.orchestration_tags import count, duration

@@ -10,7 +10,8 @@ from orchestrations.access import RELEASE, RUN, access_check
 from orchestrations.choices import RunPurpose, RunStatus
 from orchestrations.doorbell import ring_end
 from orchestrations.models import Run, Schedule
-from orchestrations.runs.services import group_wake, run_cancel
+from orchestrations.runs.retrying import group_wake
+from orchestrations.runs.services import run_cancel
 from orchestrations.schedules.scheduling import waiting_drop
 from tiktok_hub.audit.choices import Action
 from tiktok_hub.audit.services import audit_record

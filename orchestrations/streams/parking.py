@@ -19,8 +19,9 @@ from orchestrations.choices import UNFINISHED_RUNS, RunPurpose, RunStatus, RunTr
 from orchestrations.models import Chunk, Run, Stream
 from orchestrations.runs.finishing import local_error
 from orchestrations.runs.resolutions import LocalKey
+from orchestrations.runs.retrying import run_again
 from orchestrations.runs.sending import sending_refusal
-from orchestrations.runs.services import credential_usable, run_again, settings_effective
+from orchestrations.runs.services import credential_usable, settings_effective
 from orchestrations.streams.endings import parks
 from orchestrations.streams.returning import gives_back
 from orchestrations.streams.waiting import chunks_waiting

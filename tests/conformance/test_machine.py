@@ -24,7 +24,8 @@ from orchestrations.runs import delivery
 from orchestrations.runs.delivery import run_deliver
 from orchestrations.runs.leases import ACTIVE
 from orchestrations.runs.preparing import run_prepare
-from orchestrations.runs.services import run_cancel, run_retry
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_cancel
 from orchestrations.runs.sweeper import runs_sweep
 from tests.conformance.world import World
 from tiktok_hub.tenancy.scope import tenant_scope

@@ -18,7 +18,8 @@ from orchestrations.models import Batch, Orchestration, Query, Run
 from orchestrations.queries import query_save
 from orchestrations.runs.delivery import run_deliver
 from orchestrations.runs.preparing import run_prepare
-from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_cancel, run_release, run_start
 from orchestrations.runs.spool import Spool
 from tests.conformance.provider import ACCOUNTS, Provider, Row
 from tests.orchestrations.conftest import rows_write

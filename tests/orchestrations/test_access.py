@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from destinations.models import Destination
 from orchestrations.choices import RunPurpose, RunStatus, RunTrigger
 from orchestrations.models import Orchestration, Run
-from orchestrations.runs.services import run_release, run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_release, run_start
 from orchestrations.schedules.scheduling import schedules_tick
 from orchestrations.schedules.timetables import Wish, schedule_save
 from tests.conftest import person

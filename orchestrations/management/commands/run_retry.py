@@ -2,7 +2,7 @@
 
 from orchestrations.management.running import EXIT_HELP, RunOnCommand
 from orchestrations.models import Run
-from orchestrations.runs.services import run_retry
+from orchestrations.runs.retrying import run_retry
 from tiktok_hub.tenancy.models import Membership
 
 

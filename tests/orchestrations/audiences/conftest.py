@@ -19,7 +19,8 @@ from orchestrations.models import Audience, Orchestration, Query, Run, RunAudien
 from orchestrations.queries import query_save
 from orchestrations.runs.delivery import run_deliver
 from orchestrations.runs.preparing import run_prepare
-from orchestrations.runs.services import run_cancel, run_release, run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_cancel, run_release, run_start
 from tests.orchestrations.conftest import ACCOUNTS, rows_write
 from tiktok_hub.tenancy.models import Membership, Tenant
 from tiktok_hub.tenancy.scope import tenant_scope

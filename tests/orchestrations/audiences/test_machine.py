@@ -23,7 +23,8 @@ from orchestrations.models import Audience, Batch, Run
 from orchestrations.runs.delivery import run_deliver
 from orchestrations.runs.leases import ACTIVE
 from orchestrations.runs.preparing import run_prepare
-from orchestrations.runs.services import run_release, run_retry
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_release
 from tests.orchestrations.audiences.conftest import Keeper, Person, digest, ids_of
 
 MAPPING, CREATE = "/segment/mapping/", "/segment/audience/"

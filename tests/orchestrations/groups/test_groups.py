@@ -24,7 +24,8 @@ from orchestrations.groups.services import (
 )
 from orchestrations.models import GroupRun, Orchestration, OrchestrationGroup, Run, Schedule
 from orchestrations.removing import orchestration_delete
-from orchestrations.runs.services import run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_start
 from orchestrations.runs.skipping import run_skip
 from orchestrations.schedules.scheduling import schedules_tick
 from orchestrations.schedules.timetables import Wish, schedule_save

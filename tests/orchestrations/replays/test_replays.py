@@ -17,7 +17,7 @@ from orchestrations.models import Batch, Orchestration, Run
 from orchestrations.replays.services import Forecast, replay_forecasts, run_replay
 from orchestrations.runs.preparing import run_prepare
 from orchestrations.runs.results import REJECT, run_issues_csv
-from orchestrations.runs.services import run_retry
+from orchestrations.runs.retrying import run_retry
 from orchestrations.runs.spool import Spool
 from tests.orchestrations.conftest import ACCOUNTS, order_rows, run_through
 from tiktok_hub.audit.models import Entry

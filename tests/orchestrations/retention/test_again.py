@@ -15,7 +15,7 @@ from orchestrations.choices import RunStatus
 from orchestrations.datasets import dataset_load
 from orchestrations.models import RetentionReport, Run
 from orchestrations.retention.services import retention_run
-from orchestrations.runs.services import run_retry
+from orchestrations.runs.retrying import run_retry
 from orchestrations.tasks import tenant_retention
 from tests.orchestrations.conftest import order_rows, rows_write, run_through
 from tiktok_hub.tenancy.scope import tenant_scope

@@ -11,7 +11,7 @@ from orchestrations.choices import RunStatus
 from orchestrations.models import RetentionReport, Run
 from orchestrations.retention.services import retention_run
 from orchestrations.runs.results import rejects_write
-from orchestrations.runs.services import run_retry
+from orchestrations.runs.retrying import run_retry
 from tests.orchestrations.retention.conftest import FILES, files_of
 from tiktok_hub.tenancy.scope import tenant_scope
 

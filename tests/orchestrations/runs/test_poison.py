@@ -7,7 +7,8 @@ from django.utils import timezone
 from orchestrations.choices import RunStatus, RunTrigger
 from orchestrations.models import Run
 from orchestrations.runs.preparing import MOST_TRIES, run_prepare
-from orchestrations.runs.services import run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_start
 from tests.orchestrations.conftest import order_rows, run_through
 from tiktok_hub.tenancy.scope import tenant_scope
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 from orchestrations.choices import RunPurpose, RunStatus, RunTrigger
 from orchestrations.models import Audience, Orchestration, Run, Schedule
 from orchestrations.models.orchestrations import sandbox_audience_name
-from orchestrations.runs.services import run_release, run_retry, run_start, settings_effective
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_release, run_start, settings_effective
 from orchestrations.schedules.scheduling import schedule_tick, schedules_tick
 from orchestrations.schedules.timetables import Wish, schedule_save
 from tests.orchestrations.conftest import order_rows, run_through

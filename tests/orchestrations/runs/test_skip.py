@@ -8,7 +8,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 
 from orchestrations.choices import RunPurpose, RunStage, RunStatus, RunTrigger
 from orchestrations.models import Orchestration, Run, Schedule
-from orchestrations.runs.services import run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_start
 from orchestrations.runs.skipping import run_skip
 from orchestrations.schedules.scheduling import schedules_tick
 from orchestrations.schedules.timetables import Wish, schedule_save

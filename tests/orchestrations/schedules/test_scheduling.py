@@ -13,7 +13,8 @@ from destinations.models import Credential, Destination
 from orchestrations.choices import QueryStatus, RunStage, RunStatus, RunTrigger
 from orchestrations.models import Orchestration, Query, Run, Schedule
 from orchestrations.removing import orchestration_delete
-from orchestrations.runs.services import run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_start
 from orchestrations.schedules.rules import ScheduleError
 from orchestrations.schedules.scheduling import schedule_tick, schedules_tick
 from orchestrations.schedules.timetables import Wish, schedule_save, schedule_switch

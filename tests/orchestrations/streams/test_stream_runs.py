@@ -12,7 +12,8 @@ from orchestrations.groups.services import group_members_set
 from orchestrations.models import Chunk, OrchestrationGroup, Run, Stream
 from orchestrations.replays.services import replay_forecasts, run_replay
 from orchestrations.runs.results import run_issues_csv, run_result
-from orchestrations.runs.services import run_retry, run_start
+from orchestrations.runs.retrying import run_retry
+from orchestrations.runs.services import run_start
 from orchestrations.schedules.timetables import Wish, schedule_save
 from orchestrations.streams.flushing import stream_flush
 from tests.orchestrations.conftest import run_through
