@@ -15,9 +15,10 @@ from orchestrations.admin.base import member
 from orchestrations.admin.stream_events import Seen, seen
 from orchestrations.admin.stream_pages import StreamPages
 from orchestrations.models import Stream
-from orchestrations.streams.collecting import FAILED, CollectError, items_collect
+from orchestrations.streams.collecting import items_collect
 from orchestrations.streams.examples import example_item
 from orchestrations.streams.items import Client
+from orchestrations.streams.refusals import FAILED, CollectError
 from tiktok_hub.acting import client_ip
 from tiktok_hub.tenancy.policies import is_admin
 

@@ -7,9 +7,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
 
-from orchestrations.streams.collecting import ANSWER_SECONDS, CollectError, collector, not_written
+from orchestrations.streams.collecting import ANSWER_SECONDS, collector
 from orchestrations.streams.directory import Door
 from orchestrations.streams.http import (
     PREFIX,
@@ -23,6 +22,7 @@ from orchestrations.streams.http import (
     head_answer,
     too_large,
 )
+from orchestrations.streams.refusals import CollectError, not_written
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -38,14 +38,21 @@ _beside = ThreadPoolExecutor(2, thread_name_prefix="collector-read")
 async def collect(scope: Scope, receive: Receive, send: Send) -> None:
     """Take the events of a request."""
     head = _head(scope)
-    known, door = collector.directory.remembered(head.public_id)
-    if not known:
-        door = await asyncio.get_running_loop().run_in_executor(_beside, _find, head.public_id)
-    reply = head_answer(door, head) or await _reply(door, head, receive)
+    reply = await _answered(head, receive)
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
     headers.append((b"Content-Length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _answered(head: Head, receive: Receive) -> Reply:
+    known, door = collector.directory.remembered(head.public_id)
+    if not known:
+        try:
+            door = await asyncio.get_running_loop().run_in_executor(_beside, collector.directory.find, head.public_id)
+        except CollectError as error:
+            return error_reply(error, None, head)
+    return head_answer(door, head) or await _reply(door, head, receive)
 
 
 async def _reply(door: Door | None, head: Head, receive: Receive) -> Reply:
@@ -94,11 +101,3 @@ def _ip(scope: Scope, headers: dict[str, str]) -> str | None:
         return str(ip_address(found))
     except ValueError:
         return None
-
-
-def _find(public_id: str) -> Door | None:
-    try:
-        return collector.directory.find(public_id)
-    except DatabaseError:
-        connection.close()  # it may have gone; the next request finds out
-        raise

@@ -28,6 +28,14 @@ from orchestrations.streams.contents import Contents, contents_pack
 from orchestrations.streams.directory import Directory, Door, door_of
 from orchestrations.streams.flushing import flush_ring
 from orchestrations.streams.items import SENTENCES, Client, Item, item_read
+from orchestrations.streams.refusals import (
+    BAD_KEY,
+    BUSY,
+    DISABLED,
+    NOT_FOUND,
+    CollectError,
+    not_written,
+)
 from tiktok_hub.tenancy.scope import hub_scope
 
 logger = logging.getLogger(__name__)
@@ -41,25 +49,6 @@ NOW_SECONDS = 30
 """How exactly the age of events is known here: what is planned for one moment serves for so long."""
 USED_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
-
-
-class CollectError(Exception):
-    """A post that is not accepted as a whole: `status` is HTTP's, `retry_after` says in how many seconds to come again.
-
-    The text is a plain sentence for who posted.
-    """
-
-    def __init__(self, status: int, code: str, sentence: str, *, retry_after: int | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.code, self.retry_after = status, code, retry_after
-
-
-NOT_FOUND = (404, "stream_not_found", "There is no stream at this address. Copy the address from the stream's page.")
-NO_KEY = (401, "write_key_missing", "Send the stream's write key: “Authorization: Bearer <write key>”, or ?key=.")
-BAD_KEY = (401, "write_key_invalid", "This write key is not one of the stream's, or it was revoked.")
-DISABLED = (403, "stream_disabled", "This stream is switched off and takes nothing.")
-BUSY = "More events come in than can be written down. Send them again in a few seconds."
-FAILED = "The events could not be written down; nothing of this request was accepted. Send it again in a few seconds."
 
 
 @dataclass(slots=True)
@@ -306,11 +295,6 @@ def _chunk(parcel: Parcel, now: datetime) -> Chunk:
         bytes=len(contents.body) if contents.numbers else 0,
         content=contents_pack(contents),
     )
-
-
-def not_written() -> CollectError:
-    """Return the error of what could not be made durable, or not in time."""
-    return CollectError(503, "not_written", FAILED, retry_after=5)
 
 
 def door_open(door: Door | None, key: str | None) -> Door:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError, connection
 
 from destinations.preparation.contract import Limits
 from destinations.specs.base import Spec
 from orchestrations.models import Stream, WriteKey
 from orchestrations.runs.services import settings_effective
 from orchestrations.streams.parameters import Parameter, lookup
+from orchestrations.streams.refusals import not_written
 from orchestrations.streams.waiting import backlog_refusal
 from tiktok_hub.tenancy.scope import hub_scope
 
@@ -62,9 +64,16 @@ class Directory:
         self._known: dict[str, tuple[float, Door | None]] = {}
 
     def find(self, public_id: str) -> Door | None:
-        """Return a stream as it was at most a second ago, None where there is none."""
+        """Return a stream as it was at most a second ago, None where there is none.
+
+        Raise CollectError where the database does not answer.
+        """
         known, door = self.remembered(public_id)
-        return door if known else self.read([public_id]).get(public_id)
+        try:
+            return door if known else self.read([public_id]).get(public_id)
+        except DatabaseError:
+            connection.close()  # it may have gone; the next request finds out
+            raise not_written() from None
 
     def remembered(self, public_id: str) -> tuple[bool, Door | None]:
         """Return whether a stream was looked up within the last second, and as what; the database is not asked.

@@ -13,19 +13,11 @@ from urllib.parse import parse_qs
 import orjson
 from django.conf import settings
 
-from orchestrations.streams.collecting import (
-    BAD_KEY,
-    NO_KEY,
-    NOT_FOUND,
-    Answer,
-    CollectError,
-    Post,
-    door_open,
-    items_of,
-)
+from orchestrations.streams.collecting import Answer, Post, door_open, items_of
 from orchestrations.streams.directory import Door
 from orchestrations.streams.items import Client
 from orchestrations.streams.keys import key_digest
+from orchestrations.streams.refusals import BAD_KEY, NO_KEY, NOT_FOUND, CollectError
 
 PREFIX = "/collect/v1/"
 DOCUMENT = f"{PREFIX}openapi.json"

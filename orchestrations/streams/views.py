@@ -8,7 +8,7 @@ from django.http.request import RawPostDataException, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from orchestrations.streams.collecting import ANSWER_SECONDS, CollectError, collector, not_written
+from orchestrations.streams.collecting import ANSWER_SECONDS, collector
 from orchestrations.streams.http import (
     Head,
     Reply,
@@ -19,6 +19,7 @@ from orchestrations.streams.http import (
     head_answer,
 )
 from orchestrations.streams.openapi import collector_document
+from orchestrations.streams.refusals import CollectError, not_written
 from tiktok_hub.acting import client_ip
 
 
@@ -38,7 +39,10 @@ def openapi(request: HttpRequest) -> JsonResponse:
 
 
 def _reply(request: HttpRequest, head: Head) -> Reply:
-    door = collector.directory.find(head.public_id)
+    try:
+        door = collector.directory.find(head.public_id)
+    except CollectError as error:
+        return error_reply(error, None, head)
     if reply := head_answer(door, head):
         return reply
     try:
